@@ -1,0 +1,1 @@
+"""The demo: what it asks for, and the page that shows the answers."""

@@ -1,0 +1,145 @@
+"""What is written beside an image: enough to make it again, and to know it is synthetic."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .. import __version__
+from ..models.loaded import LoadedModel
+from ..options.generate import GenerateOptions
+from .schedule import SAMPLERS
+
+FORMAT = 1
+"""Version of the record itself."""
+DIGITAL_SOURCE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+
+
+def make_record(
+    options: GenerateOptions,
+    model: LoadedModel,
+    width: int,
+    height: int,
+    looks: int,
+    init_sha256: str | None,
+) -> dict[str, Any]:
+    """The part of the record that all images of a call share.
+
+    It holds neither the number of images nor folders nor times, so that image i of many is byte
+    for byte the image made alone.
+    """
+    init = None
+    if options.init is not None:
+        init = {
+            "file": str(options.init),
+            "sha256": init_sha256,
+            "scale": options.init_scale,
+            "strength": options.strength,
+        }
+    return {
+        "record": FORMAT,
+        "software": f"sarloom {__version__}",
+        "synthetic": True,
+        "prompt": options.prompt,
+        "negative": options.negative,
+        "width": width,
+        "height": height,
+        "steps": options.steps,
+        "guidance": options.guidance,
+        "scheduler": options.scheduler,
+        "spacing": options.spacing,
+        "looks": looks,
+        "complex": options.complex,
+        "init": init,
+        "model": {
+            "source": options.model,
+            "name": model.name,
+            "family": model.family.name,
+            "hash": model.fingerprint,
+        },
+        "device": model.device.type,
+        "dtype": str(model.dtype).removeprefix("torch."),
+        "speckle": model.radiometry.speckle,
+        "calibration": model.radiometry.calibration,
+        "spacing_m": model.radiometry.spacing_m,
+    }
+
+
+def parameters_text(record: Mapping[str, Any]) -> str:
+    """The record as one `parameters` text, as the AUTOMATIC1111 web interface writes and reads."""
+    lines = [record["prompt"]]
+    if record["negative"]:
+        lines.append(f"Negative prompt: {record['negative']}")
+    spacing = {"linear": "", "karras": " Karras", "exponential": " Exponential"}
+    fields = {
+        "Steps": record["steps"],
+        "Sampler": SAMPLERS[record["scheduler"]].label + spacing[record["spacing"]],
+        "CFG scale": f"{record['guidance']:g}",
+        "Seed": record["seed"],
+        "Size": f"{record['width']}x{record['height']}",
+        "Model hash": record["model"]["hash"],
+        "Model": record["model"]["name"],
+    }
+    if record["init"]:
+        fields["Denoising strength"] = f"{record['init']['strength']:g}"
+    fields["Version"] = record["software"]
+    lines.append(", ".join(f"{key}: {value}" for key, value in fields.items()))
+    return "\n".join(lines)
+
+
+def command_of(record: Mapping[str, Any], name: str | None = None, file_format: str = "png") -> str:
+    """The command line which makes an image again, ready to paste into a POSIX shell.
+
+    Every setting is written out, so a later change of a default does not change the image.
+    """
+    parts = ["sarloom", "generate", record["prompt"], "--seed", str(record["seed"])]
+    parts += ["--size", f"{record['width']}x{record['height']}", "--steps", str(record["steps"])]
+    parts += ["--guidance", repr(record["guidance"])]
+    if record["negative"]:
+        parts += ["--negative", record["negative"]]
+    parts += ["--scheduler", record["scheduler"], "--spacing", record["spacing"]]
+    if record["speckle"] == "none":
+        parts += ["--looks", str(record["looks"])]
+    if record["complex"]:
+        parts += ["--complex"]
+    init = record["init"]
+    if init:
+        parts += ["--init", init["file"], "--strength", repr(init["strength"])]
+        if init["scale"] != "auto":
+            parts += ["--init-scale", init["scale"]]
+    parts += ["--model", record["model"]["source"]]
+    parts += ["--device", record["device"], "--dtype", record["dtype"]]
+    parts += ["--format", file_format] if file_format != "png" else []
+    parts += ["--name", name] if name else []
+    if record["prompt"].startswith("-"):
+        parts = [*parts[:2], *parts[3:], "--", record["prompt"]]
+    return shlex.join(parts)
+
+
+def options_of(record: Mapping[str, Any], **changes: Any) -> GenerateOptions:
+    """The option table which makes an image again.
+
+    ``changes`` replaces options that the image does not hang on, such as ``out`` and ``name``.
+    """
+    init = record["init"] or {}
+    values: dict[str, Any] = {
+        "prompt": record["prompt"],
+        "seed": record["seed"],
+        "size": f"{record['width']}x{record['height']}",
+        "steps": record["steps"],
+        "guidance": record["guidance"],
+        "negative": record["negative"],
+        "scheduler": record["scheduler"],
+        "spacing": record["spacing"],
+        "looks": record["looks"] if record["speckle"] == "none" else None,
+        "complex": record["complex"],
+        "init": Path(init["file"]) if init else None,
+        "model": record["model"]["source"],
+        "device": record["device"],
+        "dtype": record["dtype"],
+    }
+    if init:
+        values |= {"strength": init["strength"], "init_scale": init["scale"]}
+    return GenerateOptions(**{**values, **changes})

@@ -1,0 +1,1 @@
+"""Base models: where they lie, how they load, what their pixels mean."""

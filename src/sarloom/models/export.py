@@ -1,0 +1,55 @@
+"""Writing a model in diffusers' folder layout: half-precision safetensors and JSON, nothing else.
+
+The folder is filled aside and renamed, so a half-written model never has its final name.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .radiometry import Radiometry
+from .tokenizer import save_tokenizer
+
+
+def save_model(
+    folder: Path,
+    autoencoder: Any,
+    unet: Any,
+    text_encoder: Any,
+    tokenizer: Any,
+    scheduler: Any,
+    radiometry: Radiometry,
+) -> None:
+    """Write a Stable Diffusion folder that stock ``StableDiffusionPipeline`` opens."""
+    aside = folder.with_name(folder.name + ".new")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
+    parts = {"vae": autoencoder, "unet": unet, "text_encoder": text_encoder}
+    for name, module in parts.items():
+        half = copy.deepcopy(module).to(torch.float16, memory_format=torch.contiguous_format)
+        half.save_pretrained(aside / name, safe_serialization=True)
+    save_tokenizer(tokenizer, aside / "tokenizer")
+    scheduler.save_pretrained(aside / "scheduler")
+    radiometry.save(aside)
+    index = {
+        "_class_name": "StableDiffusionPipeline",
+        "_diffusers_version": "0.35.0",
+        "feature_extractor": [None, None],
+        "image_encoder": [None, None],
+        "requires_safety_checker": False,
+        "safety_checker": [None, None],
+        "scheduler": ["diffusers", "DDIMScheduler"],
+        "text_encoder": ["transformers", "CLIPTextModel"],
+        "tokenizer": ["transformers", "CLIPTokenizer"],
+        "unet": ["diffusers", "UNet2DConditionModel"],
+        "vae": ["diffusers", "AutoencoderKL"],
+    }
+    (aside / "model_index.json").write_text(json.dumps(index, indent=2) + "\n")
+    shutil.rmtree(folder, ignore_errors=True)
+    aside.rename(folder)

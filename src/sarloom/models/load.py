@@ -1,0 +1,197 @@
+"""Load a base model: the embedded one, a diffusers folder, a hub id or a single checkpoint file.
+
+Stable Diffusion 1.5, 2.1 and XL and the embedded model take the same path; what differs between
+them lies in models/families. Weights are read from safetensors only.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ModelError
+from .fingerprint import fingerprint
+from .loaded import Components, LoadedModel
+from .locate import ModelFiles, locate_model, weight_files
+from .radiometry import Radiometry
+
+if TYPE_CHECKING:
+    import torch
+
+
+def load_model(
+    spec: str | Path | ModelFiles, device: str = "auto", dtype: str = "auto"
+) -> LoadedModel:
+    """Load a base model onto a device.
+
+    Parameters
+    ----------
+    spec
+        ``"embedded"``, a folder in diffusers' layout, a hub id, one ``FILE.safetensors``, or what
+        :func:`~sarloom.models.locate.locate_model` found.
+    device
+        ``"auto"`` (CUDA, else Apple's MPS, else the CPU) or a torch device.
+    dtype
+        ``"auto"`` (float16 on an accelerator, float32 on the CPU) or a torch number format.
+
+    Raises
+    ------
+    ModelError
+        If the model is missing, incomplete, unknown, or its weights do not fit its configuration.
+    """
+    files = spec if isinstance(spec, ModelFiles) else locate_model(str(spec))
+    target = choose_device(device)
+    number_format = choose_dtype(dtype, target)
+    with _as_model_error(files), _quiet():
+        if files.is_single_file:
+            from .single_file import load_single_file
+
+            parts = load_single_file(files, number_format)
+        else:
+            parts = _load_folder(files, number_format)
+    _place(parts, target, number_format)
+    folder = files.root.parent if files.is_single_file else files.root
+    return LoadedModel(
+        source=files.source,
+        name=files.name,
+        family=files.family,
+        parts=parts,
+        radiometry=Radiometry.load(folder),
+        fingerprint=fingerprint(files.weights, folder),
+        device=target,
+        dtype=number_format,
+    )
+
+
+def choose_device(name: str) -> torch.device:
+    """The torch device of a ``--device`` value.
+
+    Raises
+    ------
+    ModelError
+        If the device is unknown or absent.
+    """
+    import torch
+
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ModelError(f"--device {name!r} is not known; try auto, cpu, cuda or mps") from error
+    if device.type == "cuda" and not (
+        torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count()
+    ):
+        raise ModelError(f"--device {name}: this machine has no such CUDA device")
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise ModelError("--device mps: this machine has none")
+    return device
+
+
+def choose_dtype(name: str, device: torch.device) -> torch.dtype:
+    """The number format of a ``--dtype`` value on a device."""
+    import torch
+
+    if name == "auto":
+        return torch.float32 if device.type == "cpu" else torch.float16
+    formats = {
+        "float32": torch.float32,
+        "float16": torch.float16,
+        "bfloat16": torch.bfloat16,
+    }
+    if name not in formats:
+        raise ModelError(f"--dtype {name!r} is not known; choose auto, {', '.join(formats)}")
+    return formats[name]
+
+
+def _load_folder(files: ModelFiles, dtype: torch.dtype) -> Components:
+    """Load each component with the one class it needs; no pipeline is imported."""
+    import transformers
+    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+
+    folder, family = files.root, files.family
+    encoders, tokenizers = [], []
+    for part, class_name in zip(family.encoder_folders, family.encoder_classes, strict=True):
+        encoders.append(_network(getattr(transformers, class_name), folder / part, dtype))
+        words = folder / part.replace("text_encoder", "tokenizer")
+        tokenizers.append(transformers.CLIPTokenizer.from_pretrained(words, local_files_only=True))
+    scheduler = folder / "scheduler" / "scheduler_config.json"
+    return Components(
+        unet=_network(UNet2DConditionModel, folder / "unet", dtype),
+        vae=_network(AutoencoderKL, folder / "vae", dtype),
+        text_encoders=tuple(encoders),
+        tokenizers=tuple(tokenizers),
+        scheduler_config=json.loads(scheduler.read_text()),
+        index=files.index,
+    )
+
+
+def _network(network_class: Any, folder: Path, dtype: torch.dtype) -> Any:
+    """One network from safetensors; weights left at random values are refused."""
+    fp16_only = all(".fp16." in path.name for path in weight_files(folder))
+    load: Callable[..., Any] = network_class.from_pretrained
+    network, report = load(
+        folder,
+        torch_dtype=dtype,
+        use_safetensors=True,
+        local_files_only=True,
+        variant="fp16" if fp16_only else None,
+        output_loading_info=True,
+    )
+    missing = [key for key in report["missing_keys"] if not key.endswith("position_ids")]
+    if missing:
+        raise ModelError(
+            f"the weights in {folder} lack {len(missing)} tensors of the network, "
+            f"the first is {sorted(missing)[0]}"
+        )
+    return network
+
+
+def _place(parts: Components, device: torch.device, dtype: torch.dtype) -> None:
+    """Networks to the device, in evaluation mode, in the memory layout convolutions like best."""
+    import torch
+
+    for network in (parts.unet, parts.vae, *parts.text_encoders):
+        network.requires_grad_(False).eval().to(device)
+    for network in (parts.unet, parts.vae):
+        network.to(memory_format=torch.channels_last)
+    if dtype == torch.float16 and parts.vae.config.get("force_upcast"):
+        parts.vae.to(torch.float32)  # SDXL's autoencoder overflows in float16
+
+
+@contextmanager
+def _as_model_error(files: ModelFiles) -> Iterator[None]:
+    """Whatever the libraries raise on bad weights becomes one ModelError naming the model."""
+    try:
+        yield
+    except (ModelError, MemoryError, KeyboardInterrupt):
+        raise
+    except Exception as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise ModelError(f"cannot load the model {files.source}: {lines[0]}") from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence the libraries' notes and progress bars while loading; errors still pass."""
+    from diffusers.utils import logging as diffusers_logging
+    from transformers.utils import logging as transformers_logging
+
+    before = diffusers_logging.get_verbosity(), transformers_logging.get_verbosity()
+    bars = transformers_logging.is_progress_bar_enabled()
+    diffusers_logging.set_verbosity_error()
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        diffusers_logging.set_verbosity(before[0])
+        transformers_logging.set_verbosity(before[1])
+        if bars:
+            transformers_logging.enable_progress_bar()

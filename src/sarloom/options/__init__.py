@@ -1,0 +1,1 @@
+"""What can be asked of each command, declared once as option tables."""

@@ -1,0 +1,91 @@
+"""What `sarloom generate` can be asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from .table import check, option
+
+SCHEDULERS = (
+    "ddim",
+    "ddpm",
+    "dpm++",
+    "dpm++_sde",
+    "euler",
+    "euler_a",
+    "heun",
+    "lms",
+    "pndm",
+    "unipc",
+)
+"""Names of the samplers; sarloom/generate/schedule.py says what each one is."""
+
+SPACINGS = ("linear", "exponential", "karras")
+FORMATS = ("png", "tif", "both")
+DTYPES = ("auto", "float32", "float16", "bfloat16")
+
+
+@dataclass(frozen=True)
+class GenerateOptions:
+    """Options of one `sarloom generate` call."""
+
+    prompt: str = option(help="what the radar shall see, in words", argument=True)
+    count: int = option(1, "number of images; image i has seed SEED + i", minimum=1, short="-n")
+    seed: int = option(0, "seed of the first image", minimum=0, maximum=2**53, short="-s")
+    out: Path = option(Path("out"), "folder for the images", short="-o", metavar="DIR")
+    size: str | None = option(
+        None,
+        "pixels, as 512 or WIDTHxHEIGHT, in multiples of the model's cell (default: 512, or the "
+        "native size of a larger model)",
+        metavar="N|WxH",
+    )
+    steps: int = option(20, "number of denoising steps", minimum=1, maximum=1000)
+    guidance: float = option(
+        5.0,
+        "classifier-free guidance: how strictly the image follows the words; 1 turns it off",
+        minimum=0.0,
+        maximum=100.0,
+    )
+    negative: str = option("", "what the image shall not show, in words", metavar="TEXT")
+    scheduler: str = option("dpm++", "sampler", choices=SCHEDULERS)
+    spacing: str = option("linear", "how the noise levels are spaced", choices=SPACINGS)
+    looks: int | None = option(
+        None,
+        "looks of the speckle laid on; 0 for none (default: 1, or none for models which draw "
+        "their own speckle)",
+        minimum=0,
+        maximum=1000,
+    )
+    complex: bool = option(
+        False, "also save the single-look complex image as NAME-SEED.slc.tif (needs --looks 1)"
+    )
+    init: Path | None = option(
+        None,
+        "start from this image (PNG, 16-bit PNG or float GeoTIFF) instead of from noise",
+        metavar="IMAGE",
+    )
+    init_scale: str = option(
+        "auto",
+        "what the values of --init are; auto: a PNG is amplitude, a GeoTIFF says it in its tags",
+        choices=("auto", "amplitude", "sigma_nought", "db"),
+    )
+    strength: float = option(
+        0.6, "with --init: 0 keeps the image, 1 forgets it", minimum=0.0, maximum=1.0
+    )
+    model: str = option(
+        "embedded",
+        "embedded, a diffusers folder, a hub id or one FILE.safetensors",
+        short="-m",
+        metavar="MODEL",
+    )
+    format: str = option("png", "files to write", choices=FORMATS, short="-f")
+    name: str | None = option(
+        None, "first part of the file names (default: made from the prompt)", metavar="NAME"
+    )
+    device: str = option("auto", "auto, cpu, cuda, cuda:1, mps", metavar="DEVICE")
+    dtype: str = option("auto", "number format of the model on the device", choices=DTYPES)
+
+    def __post_init__(self) -> None:
+        """Check ranges and choices; what needs files or the model is checked by generate.run."""
+        check(self)

@@ -1,0 +1,53 @@
+"""What a recipe of the embedded model may say: one flat table, read from TOML."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from .table import option
+
+
+@dataclass(frozen=True)
+class EmbeddedRecipe:
+    """Everything that decides the embedded model's weights."""
+
+    seed: int = option(1000, "First seed of the simulated scenes and of every random draw.")
+    scenes: int = option(3000, "Simulated training scenes; each is also seen mirrored.", minimum=48)
+    size: int = option(512, "Side of the training pictures [pixels].", minimum=64)
+    mixture_share: float = option(
+        0.3, "Share of scenes that mix two kinds.", minimum=0.0, maximum=1.0
+    )
+    measured: Path | None = option(
+        None, "Folder holding mstar_scenes/ and umbra/; without it only simulated scenes."
+    )
+    measured_share: float = option(
+        0.06, "Chance that a training picture is a real one.", minimum=0.0, maximum=0.9
+    )
+    low_db: float = option(-35.0, "Sigma-nought of a black pixel [dB].")
+    high_db: float = option(15.0, "Sigma-nought of a white pixel [dB].")
+    autoencoder_channels: tuple[int, ...] = option(
+        (16, 32, 64, 96, 128), "Channels of the autoencoder's levels; each level but one halves."
+    )
+    latent_channels: int = option(8, "Channels of the latent.", minimum=1)
+    autoencoder_steps: int = option(1000, "Steps of the autoencoder.", minimum=1)
+    autoencoder_batch: int = option(8, "Pictures a step.", minimum=1)
+    autoencoder_crop: int = option(192, "Side of the random windows [pixels].", minimum=32)
+    autoencoder_learning_rate: float = option(1e-3, "Learning rate of the autoencoder.")
+    kl_weight: float = option(1e-3, "Weight of the pull of latents to unit Gaussians.")
+    edge_weight: float = option(1.0, "Weight of errors of the picture's differences.")
+    unet_channels: tuple[int, ...] = option((64, 128, 224), "Channels of the U-Net's levels.")
+    unet_layers: int = option(1, "Residual layers per level.", minimum=1)
+    text_width: int = option(192, "Width of the text encoder.", minimum=32)
+    text_layers: int = option(4, "Layers of the text encoder.", minimum=1)
+    stage_cells: tuple[int, ...] = option(
+        (16, 32), "Side of the latent windows, stage by stage; small ones are cheap and come first."
+    )
+    stage_steps: tuple[int, ...] = option((2000, 1500), "Steps of each stage.")
+    stage_batch: tuple[int, ...] = option((48, 24), "Pictures a step in each stage.")
+    stage_learning_rate: tuple[float, ...] = option((5e-4, 4e-4), "Learning rate of each stage.")
+    caption_dropout: float = option(
+        0.1, "Chance of an empty sentence, for classifier-free guidance.", minimum=0.0, maximum=1.0
+    )
+    ema: float = option(0.998, "Decay of the averaged weights.", minimum=0.0, maximum=1.0)
+    checkpoint_every: int = option(200, "Steps between checkpoints.", minimum=1)

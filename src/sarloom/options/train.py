@@ -1,0 +1,24 @@
+"""Options of ``sarloom train``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from .table import option
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """Which recipe to follow, and where the run is kept."""
+
+    recipe: Path = option(help="TOML file that says what to train.", argument=True)
+    out: Path = option(
+        Path("runs/embedded"),
+        "Run folder; a run that was stopped goes on where it was.",
+        short="-o",
+    )
+    set: tuple[str, ...] = option(
+        (), "Change one key of the recipe, as key=value; may be repeated.", metavar="KEY=VALUE"
+    )
+    workers: int = option(2, "Processes that simulate scenes.", minimum=1)

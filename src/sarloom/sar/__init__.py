@@ -1,0 +1,1 @@
+"""Radar physics and statistics on NumPy arrays."""

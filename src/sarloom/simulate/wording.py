@@ -1,0 +1,182 @@
+"""Words for captions: nouns with their plurals and synonyms, numbers, articles, places.
+
+Only words; which of them are true of a scene is decided in ``captions``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+import numpy as np
+
+Word = TypeVar("Word")
+Noun = tuple[str, str]
+"""Singular and plural."""
+
+
+def _s(*singular: str) -> tuple[Noun, ...]:
+    return tuple((word, word + "s") for word in singular)
+
+
+NOUNS: dict[str, tuple[Noun, ...]] = {
+    "building": _s("building"),
+    "house": _s("house", "detached house"),
+    "hall": _s("hall", "warehouse", "industrial building"),
+    "tank": _s("tank", "storage tank", "round tank"),
+    "chimney": _s("chimney", "smokestack"),
+    "container stack": (*_s("container stack"), ("stack of containers", "stacks of containers")),
+    "crane": _s("crane"),
+    "ship": _s("ship", "vessel"),
+    "quay": (("quay", "quays"), ("wharf", "wharves")),
+    "breakwater": _s("breakwater"),
+    "road": _s("road"),
+    "street": _s("street"),
+    "car": _s("car"),
+    "truck": (("truck", "trucks"), ("lorry", "lorries")),
+    "aircraft": (("aircraft", "aircraft"), ("plane", "planes"), ("airplane", "airplanes")),
+    "runway": _s("runway"),
+    "taxiway": _s("taxiway"),
+    "terminal": _s("terminal", "terminal building"),
+    "hangar": _s("hangar"),
+    "motorway": _s("motorway", "highway"),
+    "bridge": _s("bridge"),
+    "overpass": (("overpass", "overpasses"), ("flyover", "flyovers")),
+    "railway": _s("railway", "railway line"),
+    "tree": _s("tree"),
+    "park": _s("park"),
+    "square": _s("square"),
+    "car park": _s("car park", "parking lot"),
+    "hedge": _s("hedge", "hedgerow"),
+    "garden": _s("garden"),
+    "clearing": _s("clearing"),
+    "track": _s("track", "dirt track"),
+    "stand": (("stand of trees", "stands of trees"), ("patch of forest", "patches of forest")),
+    "field": _s("field"),
+    "farm building": _s("farm building"),
+    "silo": _s("silo"),
+    "copse": (("copse", "copses"), ("clump of trees", "clumps of trees")),
+    "river": _s("river"),
+    "beach": (("beach", "beaches"),),
+    "cliff": _s("cliff"),
+    "dune": _s("dune"),
+    "vehicle": _s("vehicle"),
+    "ridge": _s("ridge"),
+    "scree": _s("scree slope"),
+    "rock": _s("rock", "boulder"),
+    "lake": _s("lake"),
+}
+"""Synonyms per object kind, the plainest first."""
+
+MASS: dict[str, tuple[str, ...]] = {
+    "sea": ("the sea", "open water", "water"),
+}
+"""Things that are not counted."""
+
+HEADS: dict[str, tuple[str, ...]] = {
+    "city": ("a city", "a town", "an urban area", "a built-up area", "a city centre",
+             "city blocks and streets"),
+    "suburb": ("a suburb", "a residential area", "a suburban area", "a residential district",
+               "a housing area", "a neighbourhood of houses"),
+    "industry": ("industry", "an industrial area", "an industrial site", "an industrial zone",
+                 "a factory site", "an industrial estate"),
+    "harbour": ("a harbour", "a port", "a sea port", "a harbour basin", "a harbour area"),
+    "airport": ("an airport", "an airfield", "an airport area", "an air base",
+                "the grounds of an airport"),
+    "forest": ("a forest", "woodland", "a wooded area", "a forest area", "woods",
+               "forested land"),
+    "farmland": ("farmland", "fields", "agricultural land", "cultivated land", "cropland",
+                 "an agricultural area"),
+    "river": ("a river", "a river landscape", "a river valley", "a stretch of river",
+              "a river and its banks"),
+    "coast": ("a coast", "a coastline", "a seashore", "a shoreline", "a stretch of coast"),
+    "motorway": ("a motorway", "a highway", "a multi-lane road", "a stretch of motorway",
+                 "a stretch of highway"),
+    "vehicles": ("vehicles",),
+    "mountains": ("mountains", "a mountain landscape", "mountainous terrain", "steep mountains",
+                  "rugged mountains", "a mountainous area"),
+}  # fmt: skip
+"""Noun phrases for a whole scene, the canonical one first."""
+
+PART_HEADS: dict[str, tuple[str, ...]] = {
+    "city": ("a city", "a town", "an urban area", "a built-up area"),
+    "suburb": ("a suburb", "a residential area", "houses"),
+    "industry": ("industry", "an industrial area", "an industrial site"),
+    "harbour": ("a harbour", "a port"),
+    "airport": ("an airport", "an airfield"),
+    "forest": ("a forest", "woodland", "woods"),
+    "farmland": ("farmland", "fields", "agricultural land", "cultivated fields"),
+    "river": ("a river",),
+    "coast": ("the sea", "a coast", "a shoreline"),
+    "motorway": ("a motorway", "a highway"),
+    "mountains": ("mountains", "steep mountains", "mountainous terrain"),
+}
+"""Noun phrases for one part of a mixture, the canonical one first."""
+
+PLURAL_HEADS = frozenset(
+    {"fields", "cultivated fields", "woods", "houses", "vehicles", "mountains", "steep mountains",
+     "rugged mountains", "city blocks and streets"}
+)  # fmt: skip
+
+PLACES: dict[str, tuple[str, ...]] = {
+    "upper left": ("in the upper left", "at the upper left"),
+    "upper right": ("in the upper right", "at the upper right"),
+    "lower left": ("in the lower left", "at the lower left"),
+    "lower right": ("in the lower right", "at the lower right"),
+    "left": ("on the left", "on the left side"),
+    "right": ("on the right", "on the right side"),
+    "top": ("at the top", "in the upper part"),
+    "bottom": ("at the bottom", "in the lower part"),
+    "centre": ("in the centre", "in the middle"),
+    "throughout": ("throughout the scene", "spread over the whole scene"),
+}
+
+SIDES: dict[str, str] = {
+    "left of": "to the left of",
+    "right of": "to the right of",
+    "above": "above",
+    "below": "below",
+}
+
+NUMBERS = (
+    "no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
+    "eleven", "twelve",
+)  # fmt: skip
+
+
+def pick(rng: np.random.Generator, options: Sequence[Word]) -> Word:
+    """One of the options, all equally likely."""
+    return options[int(rng.integers(len(options)))]
+
+
+def with_article(phrase: str) -> str:
+    """The phrase with 'a' or 'an' in front, by the sound of its first letter."""
+    vowel = phrase[0] in "aeiou" and not phrase.startswith(("uni", "one", "eu", "use"))
+    return f"{'an' if vowel else 'a'} {phrase}"
+
+
+def number_phrase(
+    count: int, noun: Noun, rng: np.random.Generator, adjective: str = "", exact_up_to: int = 12
+) -> str:
+    """'a ship', 'five large ships', 'several fields', 'dozens of cars': true for ``count``."""
+    one, many = (f"{adjective} {word}".strip() for word in noun)
+    if count == 1:
+        single = f"{pick(rng, ('one', 'a single'))} {one}"
+        return single if rng.random() < 0.15 else with_article(one)
+    if count <= exact_up_to:
+        return f"{NUMBERS[count]} {many}"
+    if count <= 12:
+        return f"several {many}"
+    words = ["many", "numerous"]
+    if count >= 30:
+        words.append("dozens of")
+    if count >= 300:
+        words.append("hundreds of")
+    return f"{pick(rng, words)} {many}"
+
+
+def join(items: Sequence[str]) -> str:
+    """'x', 'x and y', 'x, y and z'."""
+    if len(items) < 2:
+        return "".join(items)
+    return f"{', '.join(items[:-1])} and {items[-1]}"

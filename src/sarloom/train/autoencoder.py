@@ -1,0 +1,124 @@
+"""Training of the embedded autoencoder: a despeckling autoencoder of log reflectivity.
+
+The encoder sees a scene with speckle of a random number of looks (or none), the decoder must give
+back the reflectivity without it. So real single-look images go in by the same door, and the
+latent carries structure, never noise.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.nn import functional
+
+from ..models.radiometry import Radiometry
+from .loop import Draw
+
+LOOKS = (0, 0, 0, 1, 1, 2, 4)
+"""Looks of the encoder's input, drawn with equal chance; 0 is no speckle."""
+
+
+class AutoencoderTask:
+    """Reconstruction of speckle-free pixels from speckled ones."""
+
+    def __init__(
+        self,
+        model: Any,
+        clean: NDArray[np.uint8],
+        radiometry: Radiometry,
+        batch: int = 8,
+        crop: int = 256,
+        kl_weight: float = 1e-4,
+        edge_weight: float = 1.0,
+        textured: NDArray[np.uint8] | None = None,
+    ) -> None:
+        self._model = model.to(memory_format=torch.channels_last)
+        self._clean = clean
+        self._textured = clean if textured is None else textured
+        self._radiometry = radiometry
+        self._batch, self._crop = batch, crop
+        self._kl, self._edge = kl_weight, edge_weight
+
+    @property
+    def module(self) -> nn.Module:
+        """The autoencoder."""
+        return self._model  # type: ignore[no-any-return]
+
+    def _pair(self, draw: Draw) -> tuple[torch.Tensor, torch.Tensor]:
+        rng, crop = draw.numpy, self._crop
+        clean = np.empty((self._batch, crop, crop), np.float32)
+        seen = np.empty_like(clean)
+        for k in range(self._batch):
+            n = int(rng.integers(len(self._clean)))
+            rows, columns = self._clean.shape[1:]
+            r = int(rng.integers(rows - crop + 1))
+            c = int(rng.integers(columns - crop + 1))
+            step = int(rng.choice((-1, 1)))  # azimuth may be mirrored, range may not
+            window = np.s_[n, r : r + crop, c : c + crop]
+            clean[k] = self._clean[window][::step].astype(np.float32) / 255
+            seen[k] = self._textured[window][::step].astype(np.float32) / 255
+            looks = int(rng.choice(LOOKS))
+            if looks:
+                power = self._radiometry.to_power(seen[k])
+                seen[k] = self._radiometry.to_pixel(
+                    power * rng.gamma(looks, 1 / looks, power.shape).astype(np.float32)
+                )
+        return _as_picture(seen), _as_picture(clean)
+
+    def loss(self, draw: Draw) -> tuple[torch.Tensor, dict[str, float]]:
+        """Absolute error at two scales, error of edges, and a light pull to unit Gaussians."""
+        seen, clean = self._pair(draw)
+        posterior = self._model.encode(seen).latent_dist
+        noise = torch.randn(posterior.mean.shape, generator=draw.torch)
+        output = self._model.decode(posterior.mean + posterior.std * noise).sample
+        error = (output - clean).abs().mean()
+        coarse = (
+            (functional.avg_pool2d(output, 8) - functional.avg_pool2d(clean, 8)).abs().mean()
+        )
+        edges = sum(
+            (output.diff(dim=axis) - clean.diff(dim=axis)).abs().mean() for axis in (2, 3)
+        )
+        kl = posterior.kl().mean() / posterior.mean[0].numel()
+        total = error + coarse + self._edge * edges + self._kl * kl
+        return total, {"l1": float(error.detach()), "kl": float(kl.detach())}
+
+
+def _as_picture(pixels: NDArray[np.float32]) -> torch.Tensor:
+    """Pixels [n, rows, columns] in 0..1 to model input [n, 3, rows, columns] in -1..1."""
+    grey = torch.from_numpy(pixels * 2 - 1)[:, None]
+    return grey.expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
+
+
+def normalise_latents(model: Any, latents: torch.Tensor) -> None:
+    """Fold the latents' mean and deviation per channel into the 1x1 convolutions, exactly.
+
+    ``latents`` [n, channels, rows, columns] are posterior means of training pictures. Afterwards
+    they have zero mean and unit deviation, so ``scaling_factor`` is 1 for every tool.
+    """
+    mean = latents.mean(dim=(0, 2, 3))
+    deviation = latents.std(dim=(0, 2, 3))
+    channels = len(mean)
+    with torch.no_grad():
+        quant, post = model.quant_conv, model.post_quant_conv
+        # z' = (z - mean) / deviation on the mean half, log-variance shifted on the other
+        quant.weight[:channels] /= deviation[:, None, None, None]
+        quant.bias[:channels] = (quant.bias[:channels] - mean) / deviation
+        quant.bias[channels:] -= 2 * deviation.log()
+        post.bias += (post.weight[:, :, 0, 0] * mean[None]).sum(1)
+        post.weight *= deviation[None, :, None, None]
+    model.register_to_config(scaling_factor=1.0)
+
+
+@torch.inference_mode()
+def encode(model: Any, pixels: NDArray[np.uint8], batch: int = 8) -> torch.Tensor:
+    """Posterior means [n, channels, rows/f, columns/f] of 8-bit pixels [n, rows, columns]."""
+    model.eval()
+    parts = []
+    for start in range(0, len(pixels), batch):
+        chunk = pixels[start : start + batch].astype(np.float32) / 255
+        parts.append(model.encode(_as_picture(chunk)).latent_dist.mean.contiguous())
+    return torch.cat(parts)

@@ -1,0 +1,131 @@
+"""Training of the embedded U-Net and text encoder, together and from nothing.
+
+Velocity prediction (Salimans & Ho 2022) with min-SNR weights (Hang et al. 2023): with signal
+alpha and noise sigma, v = alpha eps - sigma x, and the weight min(SNR, 5) / (SNR + 1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from .loop import Draw
+
+PREFIXES = {
+    "simulated": (
+        "A SAR image of {}",
+        "A SAR image of {}",
+        "A SAR image of {}",
+        "A simulated SAR image of {}",
+        "A simulated SAR image of {}",
+        "An aerial view of {}",
+        "{}",
+    ),
+    "measured": (
+        "A measured X-band airborne SAR image of {}",
+        "A measured SAR image of {}",
+    ),
+}
+
+
+@dataclass
+class LatentSet:
+    """Training pictures as latents, with their sentences."""
+
+    latents: torch.Tensor
+    """[n, channels, rows, columns]"""
+    captions: Sequence[Sequence[str]]
+    domains: Sequence[str]
+    weights: torch.Tensor
+    """[n, rows, columns], 0 where a picture must not be learned from (pasted vehicles)."""
+    shares: np.ndarray[Any, np.dtype[np.float64]]
+    """Chance of each picture to be drawn."""
+
+
+class Denoiser(nn.Module):
+    """U-Net and text encoder under one name, so that one optimiser and one average serve both."""
+
+    def __init__(self, unet: Any, text_encoder: Any) -> None:
+        super().__init__()
+        self.unet = unet.to(memory_format=torch.channels_last)
+        self.text_encoder = text_encoder
+
+    def forward(self, noisy: torch.Tensor, t: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+        """Predict v [n, channels, rows, columns] of noisy latents at timesteps [n]."""
+        words = self.text_encoder(input_ids=tokens).last_hidden_state
+        result: torch.Tensor = self.unet(noisy, t, words, return_dict=False)[0]
+        return result
+
+
+class DiffusionTask:
+    """Velocity prediction on cached latents."""
+
+    def __init__(
+        self,
+        denoiser: Denoiser,
+        tokenizer: Any,
+        scheduler: Any,
+        data: LatentSet,
+        batch: int,
+        cells: int,
+        caption_dropout: float = 0.1,
+        min_snr: float = 5.0,
+    ) -> None:
+        self._denoiser, self._tokenizer, self._data = denoiser, tokenizer, data
+        self._batch, self._cells = batch, cells
+        self._dropout, self._min_snr = caption_dropout, min_snr
+        self._alphas: torch.Tensor = scheduler.alphas_cumprod
+
+    @property
+    def module(self) -> nn.Module:
+        """U-Net and text encoder."""
+        return self._denoiser
+
+    def _sentence(self, index: int, rng: np.random.Generator) -> str:
+        if rng.random() < self._dropout:
+            return ""
+        prefix = str(rng.choice(PREFIXES[self._data.domains[index]]))
+        choices = self._data.captions[index]
+        # the first caption is the short one: people write short prompts
+        pick = 0 if rng.random() < 0.4 else int(rng.integers(len(choices)))
+        return prefix.format(choices[pick])
+
+    def batch(self, draw: Draw) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Latents [n, c, cells, cells], token ids and pixel weights of a step."""
+        rng, cells = draw.numpy, self._cells
+        chosen = rng.choice(len(self._data.latents), self._batch, p=self._data.shares)
+        latents, weights = [], []
+        rows, columns = self._data.latents.shape[2:]
+        for index in chosen.tolist():
+            r, c = int(rng.integers(rows - cells + 1)), int(rng.integers(columns - cells + 1))
+            latents.append(self._data.latents[index, :, r : r + cells, c : c + cells])
+            weights.append(self._data.weights[index, r : r + cells, c : c + cells])
+        tokens = self._tokenizer(
+            [self._sentence(index, rng) for index in chosen.tolist()],
+            padding="max_length",
+            truncation=True,
+            return_tensors="pt",
+        ).input_ids
+        return torch.stack(latents).float(), tokens, torch.stack(weights)[:, None]
+
+    def loss(self, draw: Draw) -> tuple[torch.Tensor, dict[str, float]]:
+        """Weighted squared error of the predicted velocity."""
+        x, tokens, mask = self.batch(draw)
+        # stratified timesteps: less noise in the loss of a small batch
+        u = (torch.rand(1, generator=draw.torch) + torch.arange(len(x)) / len(x)) % 1
+        t = (u * len(self._alphas)).long()
+        eps = torch.randn(x.shape, generator=draw.torch)
+        alpha_bar = self._alphas[t][:, None, None, None]
+        alpha, sigma = alpha_bar.sqrt(), (1 - alpha_bar).sqrt()
+        noisy = (alpha * x + sigma * eps).to(memory_format=torch.channels_last)
+        v = alpha * eps - sigma * x
+        error = (self._denoiser(noisy, t, tokens) - v).square() * mask
+        per_image = error.mean(dim=(1, 2, 3))
+        snr = (alpha_bar / (1 - alpha_bar))[:, 0, 0, 0]
+        weight = snr.clamp(max=self._min_snr) / (snr + 1) + 0.05
+        return (per_image * weight).mean() / 0.5, {"mse": float(per_image.detach().mean())}

@@ -1,0 +1,219 @@
+"""The embedded model from nothing: scenes, autoencoder, latents, denoiser, weights on disk.
+
+Each part leaves its result in the run folder and is skipped when it is already there, so the one
+command may be killed and repeated at any time.
+"""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+
+from ..errors import InputError
+from ..files import write_aside
+from ..models.architecture import (
+    Architecture,
+    make_autoencoder,
+    make_scheduler,
+    make_text_encoder,
+    make_unet,
+)
+from ..models.export import save_model
+from ..models.radiometry import Radiometry
+from ..models.tokenizer import learn_tokenizer
+from ..options.recipe import EmbeddedRecipe
+from .autoencoder import AutoencoderTask, encode, normalise_latents
+from .diffusion import PREFIXES, Denoiser, DiffusionTask, LatentSet
+from .loop import LoopSettings, Report, run
+from .measured import load_measured
+from .scenes import SceneSet, load_scenes, make_scenes
+
+
+def train_embedded(recipe: EmbeddedRecipe, out: Path, report: Report, workers: int = 2) -> Path:
+    """Train everything a recipe asks for; returns the folder of the finished model.
+
+    Raises
+    ------
+    TrainingError
+        If a loss is not finite or ``out`` holds a run of another architecture.
+    """
+    stages(recipe)
+    out.mkdir(parents=True, exist_ok=True)
+    scenes_folder = out / "scenes"
+    make_scenes(
+        scenes_folder, recipe.scenes, recipe.seed, recipe.size, radiometry_of(recipe),
+        recipe.mixture_share, workers, report,
+    )
+    scenes = load_scenes(scenes_folder, recipe.scenes)
+    autoencoder = train_autoencoder(recipe, scenes, out, report)
+    data = make_latents(recipe, scenes, autoencoder, out, report)
+    tokenizer = learn_tokenizer(tokenizer_texts(data))
+    denoiser = train_denoiser(recipe, data, tokenizer, out, report)
+    model = out / "model"
+    save_model(
+        model, autoencoder, denoiser.unet, denoiser.text_encoder, tokenizer, make_scheduler(),
+        radiometry_of(recipe),
+    )
+    return model
+
+
+def architecture_of(recipe: EmbeddedRecipe) -> Architecture:
+    """Sizes of the model that a recipe asks for."""
+    return Architecture(
+        recipe.autoencoder_channels, recipe.latent_channels, recipe.unet_channels,
+        recipe.unet_layers, recipe.text_width, recipe.text_layers, recipe.size,
+    )
+
+
+def radiometry_of(recipe: EmbeddedRecipe) -> Radiometry:
+    """What a pixel of the model means."""
+    return Radiometry(
+        "db", recipe.low_db, recipe.high_db, speckle="none", calibration="sigma_nought",
+        spacing_m=0.35,
+    )
+
+
+def stages(recipe: EmbeddedRecipe) -> list[tuple[int, int, LoopSettings]]:
+    """Window side, batch and loop of each stage of the denoiser.
+
+    Raises
+    ------
+    InputError
+        If the stage keys have different lengths.
+    """
+    keys = (
+        recipe.stage_cells, recipe.stage_batch, recipe.stage_steps, recipe.stage_learning_rate
+    )
+    if len({len(key) for key in keys}) != 1:
+        raise InputError(
+            "stage_cells, stage_batch, stage_steps and stage_learning_rate must list equally "
+            "many stages"
+        )
+    return [
+        (
+            cells,
+            batch,
+            LoopSettings(
+                steps, rate, ema=recipe.ema, seed=recipe.seed + 1 + number,
+                checkpoint_every=recipe.checkpoint_every,
+            ),
+        )
+        for number, (cells, batch, steps, rate) in enumerate(zip(*keys, strict=True))
+    ]
+
+
+def train_autoencoder(
+    recipe: EmbeddedRecipe, scenes: SceneSet, out: Path, report: Report
+) -> Any:
+    """Train, or load, the autoencoder with normalised latents."""
+    torch.manual_seed(recipe.seed)
+    model = make_autoencoder(architecture_of(recipe))
+    done = out / "autoencoder" / "final.safetensors"
+    if done.is_file():
+        model.load_state_dict(load_file(done))
+        model.register_to_config(scaling_factor=1.0)
+        return model.eval()
+    task = AutoencoderTask(
+        model, scenes.pixels, radiometry_of(recipe), recipe.autoencoder_batch,
+        recipe.autoencoder_crop, recipe.kl_weight, recipe.edge_weight,
+    )
+    settings = LoopSettings(
+        recipe.autoencoder_steps, recipe.autoencoder_learning_rate, ema=0.995, seed=recipe.seed,
+        checkpoint_every=recipe.checkpoint_every,
+    )
+    run(task, settings, out / "autoencoder", report)
+    sample = np.random.default_rng(recipe.seed).choice(len(scenes.pixels), 96, replace=False)
+    normalise_latents(model, encode(model, scenes.pixels[np.sort(sample)]))
+    with write_aside(done) as aside:
+        save_file(_plain(model.state_dict()), aside)
+    return model
+
+
+def make_latents(
+    recipe: EmbeddedRecipe, scenes: SceneSet, model: Any, out: Path, report: Report
+) -> LatentSet:
+    """Encode all pictures, both ways along azimuth, or read what was encoded before."""
+    mirrored = scenes.mirrored()
+    texts = [*scenes.captions, *mirrored.captions]
+    parts, weights = [], []
+    for name, pixels in (("scenes", scenes.pixels), ("mirrored", mirrored.pixels)):
+        parts.append(_encoded(out / f"latents-{name}.safetensors", model, pixels, report))
+        weights.append(torch.ones(len(pixels), *parts[-1].shape[2:]))
+    domains = ["simulated"] * len(texts)
+    shares = np.full(len(texts), 1 / len(texts))
+    real = recipe.measured and load_measured(
+        recipe.measured, recipe.size, radiometry_of(recipe), recipe.seed
+    )
+    if real:
+        parts.append(_encoded(out / "latents-measured.safetensors", model, real.pixels, report))
+        factor = architecture_of(recipe).factor
+        n, rows, columns = real.keep.shape
+        blocks = real.keep.reshape(n, rows // factor, factor, columns // factor, factor)
+        weights.append(torch.from_numpy(blocks.all(axis=(2, 4)).astype(np.float32)))
+        texts += real.captions
+        domains += ["measured"] * n
+        share = recipe.measured_share
+        shares = np.concatenate([shares * (1 - share), np.full(n, share / n)])
+    return LatentSet(torch.cat(parts), texts, domains, torch.cat(weights), shares)
+
+
+def _encoded(path: Path, model: Any, pixels: np.ndarray[Any, Any], report: Report) -> torch.Tensor:
+    if not path.is_file():
+        report(f"encoding {len(pixels)} pictures for {path.name}")
+        with write_aside(path) as aside:
+            save_file({"latents": encode(model, pixels).half()}, aside)
+    return load_file(path)["latents"]
+
+
+def tokenizer_texts(data: LatentSet) -> list[str]:
+    """Every sentence of the set, with each opening once in a while."""
+    texts = [text for group in data.captions for text in group]
+    openings = [prefix.format("") for group in PREFIXES.values() for prefix in group]
+    return texts + openings * 50
+
+
+def train_denoiser(
+    recipe: EmbeddedRecipe, data: LatentSet, tokenizer: Any, out: Path, report: Report
+) -> Denoiser:
+    """Train U-Net and text encoder through all stages."""
+    torch.manual_seed(recipe.seed + 1)
+    arch = architecture_of(recipe)
+    denoiser = Denoiser(make_unet(arch), make_text_encoder(arch, tokenizer))
+    scheduler = make_scheduler()
+    for number, (cells, batch, settings) in enumerate(stages(recipe)):
+        folder = out / f"denoiser-{number}"
+        done = folder / "final.safetensors"
+        if done.is_file():
+            denoiser.load_state_dict(load_file(done))
+            continue
+        task = DiffusionTask(
+            denoiser, tokenizer, scheduler, data, batch, cells, recipe.caption_dropout
+        )
+        run(task, settings, folder, report)
+        with write_aside(done) as aside:
+            save_file(_plain(denoiser.state_dict()), aside)
+    return denoiser
+
+
+def _plain(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Contiguous copies: safetensors stores no channels-last layout."""
+    return {name: value.detach().clone().contiguous() for name, value in state.items()}
+
+
+def snapshot(
+    recipe: EmbeddedRecipe, out: Path, stage: int, autoencoder: Any, tokenizer: Any
+) -> Denoiser:
+    """The averaged weights of a stage's last checkpoint, to look at while it still trains."""
+    arch = architecture_of(recipe)
+    denoiser = Denoiser(make_unet(arch), make_text_encoder(arch, tokenizer))
+    tensors = load_file(out / f"denoiser-{stage}" / "checkpoint" / "state.safetensors")
+    state = copy.copy(denoiser.state_dict())
+    state |= {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
+    state |= {k.removeprefix("average."): v for k, v in tensors.items() if k.startswith("average.")}
+    denoiser.load_state_dict(state)
+    return denoiser.eval()

@@ -1,0 +1,117 @@
+"""Training pictures of the embedded model: simulated scenes in shards on disk.
+
+A shard is ``scenes-00012.npz`` with 8-bit pixels (the model's ``Radiometry``) and JSON sentences.
+Shards are written aside and renamed, so a killed run continues with the next shard.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..files import write_aside
+from ..models.radiometry import Radiometry
+from ..simulate.build import MIXTURES, build_world
+from ..simulate.captions import captions, flip_words
+from ..simulate.facts import describe
+from ..simulate.kinds import KINDS
+from ..simulate.radar import AIRBORNE, reflectivity
+
+SHARD = 48
+
+
+@dataclass(frozen=True)
+class SceneSet:
+    """Pictures in memory."""
+
+    pixels: NDArray[np.uint8]
+    """[n, rows, columns] speckle-free reflectivity on the model's scale, without texture."""
+    kinds: list[str]
+    captions: list[list[str]]
+
+    def mirrored(self) -> SceneSet:
+        """The same scenes flown the other way: azimuth reversed, sentences swapped to match."""
+        return SceneSet(
+            np.ascontiguousarray(self.pixels[:, ::-1]),
+            self.kinds,
+            [[flip_words(text) for text in texts] for texts in self.captions],
+        )
+
+
+def kind_of(index: int, mixture_share: float) -> str:
+    """Scene kind of a training index: kinds in turn, a share of mixtures between."""
+    rng = np.random.default_rng([7, index])
+    if rng.random() < mixture_share:
+        return str(rng.choice(MIXTURES))
+    return sorted(KINDS)[index % len(KINDS)]
+
+
+def make_shard(
+    folder: Path, shard: int, seed: int, size: int, radiometry: Radiometry, mixture_share: float
+) -> Path:
+    """Simulate one shard; an existing one is kept."""
+    path = folder / f"scenes-{shard:05d}.npz"
+    if path.is_file():
+        return path
+    pixels = np.empty((SHARD, size, size), np.uint8)
+    kinds, texts = [], []
+    for k in range(SHARD):
+        index = shard * SHARD + k
+        kind = kind_of(index, mixture_share)
+        world = build_world(kind, seed + index, size)
+        rng = np.random.default_rng([seed + index, 11])
+        seen = reflectivity(world, AIRBORNE, rng, texture=False)
+        pixels[k] = np.round(radiometry.to_pixel(seen.power) * 255)
+        kinds.append(kind)
+        texts.append(list(captions(describe(world), np.random.default_rng([seed + index, 12]), 8)))
+    with write_aside(path) as aside, Path(aside).open("wb") as file:
+        np.savez(file, pixels=pixels, text=np.array(json.dumps([kinds, texts])))
+    return path
+
+
+def make_scenes(
+    folder: Path,
+    count: int,
+    seed: int,
+    size: int,
+    radiometry: Radiometry,
+    mixture_share: float,
+    workers: int,
+    report: Callable[[str], None],
+) -> None:
+    """Simulate at least ``count`` scenes, in whole shards."""
+    folder.mkdir(parents=True, exist_ok=True)
+    shards = -(-count // SHARD)
+    with ProcessPoolExecutor(workers) as pool:
+        jobs = [
+            pool.submit(make_shard, folder, n, seed, size, radiometry, mixture_share)
+            for n in range(shards)
+        ]
+        for done, job in enumerate(jobs):
+            job.result()
+            report(f"scenes {(done + 1) * SHARD}/{shards * SHARD}")
+
+
+def load_scenes(folder: Path, limit: int | None = None) -> SceneSet:
+    """Read the shards that are there, at most ``limit`` scenes."""
+    pixels, kinds, texts = [], [], []
+    for shard_pixels, shard_kinds, shard_texts in _shards(folder):
+        pixels.append(shard_pixels)
+        kinds += shard_kinds
+        texts += shard_texts
+        if limit is not None and len(kinds) >= limit:
+            break
+    return SceneSet(np.concatenate(pixels)[:limit], kinds[:limit], texts[:limit])
+
+
+def _shards(folder: Path) -> Iterator[tuple[NDArray[np.uint8], list[str], list[list[str]]]]:
+    for path in sorted(folder.glob("scenes-*.npz")):
+        with np.load(path, allow_pickle=False) as shard:
+            kinds, texts = json.loads(str(shard["text"]))
+            yield shard["pixels"], kinds, texts
