@@ -26,14 +26,14 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet $(PIP_EX
 .PHONY: help setup demo test check docs bench clean
 
 help:
-	@sed -n 's/^# \{0,1\}//p' Makefile | head -n 15
+	@sed -n 's/^# \{0,1\}//p' Makefile | head -n 13
 
 setup: $(STAMP)
 
 $(BIN)/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 	  echo "sarloom needs Python 3.11 or newer; '$(PYTHON)' is" \
-	       "$$($(PYTHON) --version 2>&1 || echo 'not there')." \
+	       "$$($(PYTHON) --version 2>/dev/null || echo 'not there')." \
 	       "Name another one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 

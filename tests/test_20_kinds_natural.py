@@ -241,6 +241,22 @@ def test_a_river_through_something_keeps_a_fair_share(first: str) -> None:
         assert "river" in _kinds(world)
 
 
+def test_the_road_over_a_bridge_goes_on_beside_the_river() -> None:
+    found = 0
+    for seed in range(5):
+        world = build_world("farmland+river", seed)
+        for bridge in [thing for thing in world.objects if thing.kind == "bridge"]:
+            angle = math.radians(bridge.angle_deg)
+            for side in (-1, 1):
+                at = side * (bridge.length_m / 2 + 6)
+                x, y = bridge.x_m + at * math.cos(angle), bridge.y_m + at * math.sin(angle)
+                row, column = round(y / 0.35) + world.margin[0], round(x / 0.35) + world.margin[1]
+                if 0 <= row < world.material.shape[0] and 0 <= column < world.material.shape[1]:
+                    found += 1
+                    assert MATERIALS[world.material[row, column]].label in ("road", "trees")
+    assert found >= 4
+
+
 def test_the_order_of_a_linear_kind_does_not_matter_for_what_is_drawn() -> None:
     world = build_world("river+farmland", 1, SIZE)
     assert {"river", "field"} <= set(_kinds(world))

@@ -127,7 +127,7 @@ def test_sketches_are_sparse_steady_and_never_empty(kind: str) -> None:
 def test_a_shadow_falls_away_from_the_sun_as_long_as_it_should(azimuth: float) -> None:
     height = np.zeros((241, 241), np.float32)
     height[118:123, 118:123] = 12.0
-    shadow, _ = sun_shadow(height, 0.35, azimuth, 48.0)
+    shadow = sun_shadow(height, 0.35, azimuth, 48.0)
     rows, columns = np.nonzero(shadow & (height == 0))
     towards = np.array([math.cos(math.radians(azimuth)), math.sin(math.radians(azimuth))])
     along = (columns - 120) * towards[0] + (rows - 120) * towards[1]

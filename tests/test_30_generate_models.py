@@ -11,6 +11,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from sarloom.errors import ModelError
+from sarloom.generate.run import generate
+from sarloom.generate.sample import SampleSettings, encode_prompts, sample
 from sarloom.models.fingerprint import WHOLE_FILE_LIMIT, fingerprint
 from sarloom.models.load import choose_device, choose_dtype, load_model
 from sarloom.models.locate import locate_model
@@ -192,3 +194,138 @@ def test_devices_and_formats() -> None:
     if not torch.cuda.is_available():
         with pytest.raises(ModelError, match="no such CUDA device"):
             choose_device("cuda:3")
+
+
+@pytest.mark.parametrize("family", ["sd15", "sd21", "sdxl"])
+def test_plain_networks_equal_the_library(tiny_models: dict[str, Path], family: str) -> None:
+    """Text, noise prediction at an odd size, encoding and decoding, each within float32 noise."""
+    ours = load_model(tiny_models[family])
+    library = load_model(tiny_models[family], library_networks=True)
+    for model, home in ((ours, "sarloom"), (library, "diffusers")):
+        assert type(model.parts.unet).__module__.startswith(home)
+        assert type(model.parts.vae).__module__.startswith(home)
+    prompts = ["a sar image of a city", "", "ships " * 90]
+    with torch.inference_mode():
+        texts = [model.encode_text(prompts) for model in (ours, library)]
+        torch.testing.assert_close(texts[0].context, texts[1].context, rtol=1e-4, atol=1e-5)
+        generator = torch.Generator().manual_seed(0)
+        latent = torch.randn((3, 4, 7, 10), generator=generator)
+        picture = torch.rand((1, 3, 12, 16), generator=generator)
+        outputs = []
+        for model, text in zip((ours, library), texts, strict=True):
+            added = model.family.added_conditions(text, 20, 14)
+            predicted = model.parts.unet(
+                latent,
+                torch.tensor(321),
+                encoder_hidden_states=text.context,
+                added_cond_kwargs=added,
+                return_dict=False,
+            )[0]
+            outputs.append((predicted, model.decode(latent), model.encode(picture)))
+    for one, other in zip(*outputs, strict=True):
+        assert one.std() > 1e-3
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4)
+
+
+def test_text_kept_for_its_steps_is_not_taken_for_another(tiny_models: dict[str, Path]) -> None:
+    model = load_model(tiny_models["sd15"])
+    latent, t = torch.ones(1, 4, 8, 8), torch.tensor(10)
+    with torch.inference_mode():
+        first, second = (model.encode_text([words]).context for words in ("a city", "ships"))
+        alone = load_model(tiny_models["sd15"]).parts.unet(latent, t, second)[0]
+        model.parts.unet(latent, t, first)
+        after = model.parts.unet(latent, t, second)[0]
+    assert torch.equal(alone, after)
+
+
+def test_other_configurations_go_to_the_library(broken: Path) -> None:
+    path = broken / "unet" / "config.json"
+    config = json.loads(path.read_text())
+    path.write_text(json.dumps({**config, "act_fn": "gelu"}))
+    model = load_model(broken)
+    assert type(model.parts.unet).__module__.startswith("diffusers")
+    assert type(model.parts.vae).__module__.startswith("sarloom")
+
+
+def test_folders_of_the_older_layout(broken: Path) -> None:
+    """No tokenizer.json, text weights under `text_model.`, the old names of attention weights."""
+    expected = load_model(broken)
+    (broken / "tokenizer" / "tokenizer.json").unlink()
+    weights = broken / "text_encoder" / "model.safetensors"
+    tensors = {f"text_model.{name}": tensor for name, tensor in load_file(weights).items()}
+    save_file(tensors, weights, metadata={"format": "pt"})
+    weights = broken / "vae" / "diffusion_pytorch_model.safetensors"
+    old = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
+    tensors = {}
+    for name, tensor in load_file(weights).items():
+        for new, former in old.items():
+            name = name.replace(f".{new}.", f".{former}.")
+        tensors[name] = tensor
+    save_file(tensors, weights, metadata={"format": "pt"})
+    model = load_model(broken)
+    latent = torch.ones(1, 4, 8, 8)
+    with torch.inference_mode():
+        assert torch.equal(
+            model.encode_text(["a city"]).context, expected.encode_text(["a city"]).context
+        )
+        assert torch.equal(model.decode(latent), expected.decode(latent))
+
+
+def test_generation_imports_no_library(tiny_models: dict[str, Path], tmp_path: Path) -> None:
+    """The start-up that our networks and solvers save."""
+    import subprocess
+    import sys
+
+    code = (
+        "import sys; from sarloom.generate.run import generate; "
+        f"generate('a city', size=16, steps=2, model={str(tiny_models['reflectivity'])!r}); "
+        "print([name for name in ('diffusers', 'transformers', 'rasterio') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_single_file_draws_what_its_folder_draws(
+    tiny_models: dict[str, Path], tmp_path: Path
+) -> None:
+    """The folder beside it gives configurations and words; its weights are not needed."""
+    from single_file import save_single_file
+
+    checkpoint = save_single_file(tiny_models["sd15"], tmp_path / "base.safetensors")
+    shutil.copytree(
+        tiny_models["sd15"],
+        tmp_path / "base",
+        ignore=shutil.ignore_patterns("*.safetensors"),
+    )
+    single, folder = load_model(checkpoint), load_model(tiny_models["sd15"])
+    assert single.fingerprint != folder.fingerprint
+    settings = SampleSettings(steps=3, guidance=3.0, scheduler="euler", spacing="linear")
+    images = []
+    for model in (single, folder):
+        with torch.inference_mode():
+            text = encode_prompts(model, "a city with ships", "", settings.guidance)
+        images.append(sample(model, text, settings, 16, 16, seed=1))
+    torch.testing.assert_close(images[0], images[1], rtol=0, atol=1e-4)
+
+
+def test_single_file_without_its_configuration(
+    tiny_models: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import huggingface_hub.constants
+
+    from single_file import save_single_file
+
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    checkpoint = save_single_file(tiny_models["sd15"], tmp_path / "lone.safetensors")
+    with pytest.raises(ModelError, match=r"put a diffusers folder of the same base at .*lone"):
+        load_model(checkpoint)
+
+
+def test_values_that_are_no_numbers_are_an_error(broken: Path) -> None:
+    path = broken / "vae" / "diffusion_pytorch_model.safetensors"
+    tensors = load_file(path)
+    tensors["decoder.conv_out.bias"][0] = float("nan")
+    save_file(tensors, path, metadata={"format": "pt"})
+    with pytest.raises(ModelError, match="not numbers for seed 5"):
+        generate("a city", seed=5, size=16, steps=1, model=broken)

@@ -12,7 +12,8 @@ import torch
 from sarloom.errors import InputError
 from sarloom.generate.run import generate
 from sarloom.generate.sample import SampleSettings, encode_prompts, initial_noise, sample
-from sarloom.generate.schedule import SAMPLERS, build_scheduler
+from sarloom.generate.schedule import SAMPLERS, build_scheduler, library_scheduler
+from sarloom.generate.solvers import SOLVERS, plain_solver
 from sarloom.models.load import load_model
 from sarloom.options.generate import SCHEDULERS
 
@@ -53,7 +54,7 @@ def test_equals_stock_diffusers(
     stock = stock_pixels(
         folder,
         name,
-        build_scheduler(scheduler, spacing, model.parts.scheduler_config),
+        library_scheduler(scheduler, spacing, model.parts.scheduler_config),
         initial_noise(model, 16, 16, 3),
         negative_prompt=NEGATIVE,
         num_inference_steps=5,
@@ -73,7 +74,7 @@ def test_sdxl_without_negative_prompt_equals_stock(tiny_models: dict[str, Path])
     stock = stock_pixels(
         tiny_models["sdxl"],
         "StableDiffusionXLPipeline",
-        build_scheduler("ddim", "linear", model.parts.scheduler_config),
+        library_scheduler("ddim", "linear", model.parts.scheduler_config),
         initial_noise(model, 16, 16, 5),
         num_inference_steps=3,
         guidance_scale=4.0,
@@ -108,7 +109,7 @@ def test_spacings_differ_and_end_alike() -> None:
     for spacing in SAMPLERS["euler"].spacings:
         scheduler = build_scheduler("euler", spacing, config)
         scheduler.set_timesteps(12)
-        sigmas[spacing] = scheduler.sigmas.numpy()
+        sigmas[spacing] = np.asarray(scheduler.sigmas)
     ratios = sigmas["exponential"][1:-1] / sigmas["exponential"][:-2]
     np.testing.assert_allclose(ratios, ratios[0], rtol=1e-3)  # even in the logarithm
     roots = np.diff(sigmas["karras"][:-1] ** (1 / 7))
@@ -117,6 +118,51 @@ def test_spacings_differ_and_end_alike() -> None:
     for values in sigmas.values():
         assert values[0] == pytest.approx(14.6, rel=0.02)
         assert values[-1] == 0
+
+
+@pytest.mark.parametrize("name", SOLVERS)
+@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
+@pytest.mark.parametrize("spacing", ["linspace", "leading", "trailing"])
+@pytest.mark.parametrize("steps", [1, 7, 20])
+def test_solvers_equal_the_library(name: str, prediction: str, spacing: str, steps: int) -> None:
+    """Same times, same start, same steps for a made-up network, also from the middle."""
+    config = {
+        "beta_start": 0.00085,
+        "beta_end": 0.012,
+        "beta_schedule": "scaled_linear",
+        "prediction_type": prediction,
+        "timestep_spacing": spacing,
+        "steps_offset": 1,
+        "clip_sample": False,
+        "set_alpha_to_one": False,
+    }
+    noise = torch.randn((1, 4, 8, 8), generator=torch.Generator().manual_seed(0))
+    begin = steps // 3
+    results = []
+    for scheduler in (
+        build_scheduler(name, "linear", config),
+        library_scheduler(name, "linear", config),
+    ):
+        scheduler.set_timesteps(steps)
+        z = noise * scheduler.init_noise_sigma
+        if begin:
+            if hasattr(scheduler, "set_begin_index"):
+                scheduler.set_begin_index(begin)
+            z = scheduler.add_noise(noise.flip(0, 3), noise, scheduler.timesteps[begin : begin + 1])
+        for t in scheduler.timesteps[begin:]:
+            scaled = scheduler.scale_model_input(z, t)
+            z = scheduler.step(torch.sin(2 * scaled) + float(t) / 1000, t, z, return_dict=False)[0]
+        results.append((scheduler.timesteps.double(), z))
+    assert type(scheduler).__module__.startswith("diffusers")
+    torch.testing.assert_close(results[0][0], results[1][0], rtol=0, atol=1e-4)
+    torch.testing.assert_close(results[0][1], results[1][1], rtol=1e-4, atol=1e-4)
+
+
+def test_solvers_leave_what_they_cannot_do_to_the_library() -> None:
+    for config in ({"clip_sample": True}, {"prediction_type": "sample"}, {"trained_betas": [0.1]}):
+        assert plain_solver("ddim", {"clip_sample": False, **config}) is None
+    assert plain_solver("dpm++", {"thresholding": True}) is None
+    assert plain_solver("heun", {}) is None
 
 
 def test_spacing_a_scheduler_cannot_do() -> None:

@@ -24,7 +24,7 @@ COMMANDS: tuple[Command, ...] = (
         name="simulate",
         table=SimulateOptions,
         workflow="simulate",
-        summary="Simulate scenes: radar, optical picture, map, sketch and captions, all paired.",
+        summary="Simulate scenes: radar, optical, map, sketch and captions.",
         example="sarloom simulate harbour farmland+river --count 2 --seed 1",
         notes="A scene is complete once its JSON sidecar is there; the command run again makes "
         "only what is missing. `metadata.jsonl` makes the folder an imagefolder data set.",

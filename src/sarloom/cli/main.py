@@ -45,7 +45,6 @@ def build_app() -> typer.Typer:
     app = typer.Typer(
         name="sarloom",
         rich_markup_mode=None,
-        no_args_is_help=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
@@ -75,12 +74,13 @@ def main(arguments: list[str] | None = None) -> None:
 
 def run(arguments: list[str] | None = None) -> int:
     """Run the program and return its exit status; see ``main``."""
+    given = sys.argv[1:] if arguments is None else arguments
     try:
-        status = build_app()(args=arguments, prog_name="sarloom", standalone_mode=False)
+        status = build_app()(args=given or ["--help"], prog_name="sarloom", standalone_mode=False)
     except SarloomError as error:
         return _complain(str(error))
     except typer.TyperException as error:
-        return _complain(error.format_message().rstrip("."), _help_hint(arguments))
+        return _complain(error.format_message().rstrip("."), _help_hint(given))
     except (typer.Abort, KeyboardInterrupt):
         status = EXIT_INTERRUPTED
     except BrokenPipeError:
@@ -99,7 +99,6 @@ def _complain(message: str, hint: str = "") -> int:
     return EXIT_WRONG_USE
 
 
-def _help_hint(arguments: list[str] | None) -> str:
-    given = sys.argv[1:] if arguments is None else arguments
+def _help_hint(given: list[str]) -> str:
     name = next((word for word in given if word in {one.name for one in COMMANDS}), "")
     return f" (see: {' '.join(('sarloom', name, '--help')) if name else 'sarloom --help'})"

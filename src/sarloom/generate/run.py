@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InputError
+import numpy as np
+
+from ..errors import InputError, ModelError
 from ..options.generate import GenerateOptions
 from .contact_sheet import save_contact_sheet
 from .init_image import InitImage, read_init, to_model_pixels
@@ -243,6 +245,11 @@ def _finish(
     """Decoded pixels to an image with speckle, scale and record."""
     radiometry = model.radiometry
     pixel, spread = grey(pixels)
+    if not np.isfinite(pixel).all():
+        raise ModelError(
+            f"the model {model.source} drew values that are not numbers for seed {seed}"
+            + ("" if str(model.dtype) == "torch.float32" else "; try --dtype float32")
+        )
     speckled = lay_speckle(pixel, radiometry, looks, seed, complex_too)
     if radiometry.scale == "amplitude" and looks == 0:
         threshold = radiometry.threshold

@@ -88,13 +88,26 @@ def check_spacing(name: str, spacing: str) -> Sampler:
 
 
 def build_scheduler(name: str, spacing: str, config: Mapping[str, Any]) -> Any:
-    """A fresh scheduler of diffusers for one image.
+    """A fresh scheduler for one image: one of our solvers where it does all that is asked for.
 
     Parameters
     ----------
     config
         The model's ``scheduler_config.json``: betas, prediction type, training steps.
     """
+    sampler = check_spacing(name, spacing)
+    if spacing == "linear":
+        from .solvers import plain_solver
+
+        accepted = {**config, **sampler.settings, **SPACING_SETTINGS["linear"]}
+        solver = plain_solver(name, accepted)
+        if solver is not None:
+            return solver
+    return library_scheduler(name, spacing, config)
+
+
+def library_scheduler(name: str, spacing: str, config: Mapping[str, Any]) -> Any:
+    """The scheduler of diffusers for one image; parameters as :func:`build_scheduler`."""
     sampler = check_spacing(name, spacing)
     module = importlib.import_module(f"diffusers.schedulers.scheduling_{sampler.module}")
     scheduler_class = getattr(module, sampler.class_name)

@@ -6,8 +6,9 @@ them lies in models/families. Weights are read from safetensors only.
 
 from __future__ import annotations
 
+import importlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,13 +18,24 @@ from .fingerprint import fingerprint
 from .loaded import Components, LoadedModel
 from .locate import ModelFiles, locate_model, weight_files
 from .radiometry import Radiometry
+from .words import load_words
 
 if TYPE_CHECKING:
     import torch
 
+LIBRARY_MODULES = {
+    "UNet2DConditionModel": "diffusers.models.unets.unet_2d_condition",
+    "AutoencoderKL": "diffusers.models.autoencoders.autoencoder_kl",
+    "CLIPTextModel": "transformers",
+    "CLIPTextModelWithProjection": "transformers",
+}
+
 
 def load_model(
-    spec: str | Path | ModelFiles, device: str = "auto", dtype: str = "auto"
+    spec: str | Path | ModelFiles,
+    device: str = "auto",
+    dtype: str = "auto",
+    library_networks: bool = False,
 ) -> LoadedModel:
     """Load a base model onto a device.
 
@@ -36,6 +48,9 @@ def load_model(
         ``"auto"`` (CUDA, else Apple's MPS, else the CPU) or a torch device.
     dtype
         ``"auto"`` (float16 on an accelerator, float32 on the CPU) or a torch number format.
+    library_networks
+        Take the classes of diffusers and transformers even where ours fit, for callers who need
+        more of them than a forward pass (adapters, training).
 
     Raises
     ------
@@ -45,13 +60,14 @@ def load_model(
     files = spec if isinstance(spec, ModelFiles) else locate_model(str(spec))
     target = choose_device(device)
     number_format = choose_dtype(dtype, target)
-    with _as_model_error(files), _quiet():
+    with _as_model_error(files):
         if files.is_single_file:
             from .single_file import load_single_file
 
-            parts = load_single_file(files, number_format)
+            with quiet_libraries():
+                parts = load_single_file(files, number_format)
         else:
-            parts = _load_folder(files, number_format)
+            parts = _load_folder(files, number_format, library_networks)
     _place(parts, target, number_format)
     folder = files.root.parent if files.is_single_file else files.root
     return LoadedModel(
@@ -109,34 +125,40 @@ def choose_dtype(name: str, device: torch.device) -> torch.dtype:
     return formats[name]
 
 
-def _load_folder(files: ModelFiles, dtype: torch.dtype) -> Components:
-    """Load each component with the one class it needs; no pipeline is imported."""
-    import transformers
-    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
-    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
-
+def _load_folder(files: ModelFiles, dtype: torch.dtype, library: bool) -> Components:
+    """Load each component on its own; no pipeline is imported."""
     folder, family = files.root, files.family
-    encoders, tokenizers = [], []
-    for part, class_name in zip(family.encoder_folders, family.encoder_classes, strict=True):
-        encoders.append(_network(getattr(transformers, class_name), folder / part, dtype))
-        words = folder / part.replace("text_encoder", "tokenizer")
-        tokenizers.append(transformers.CLIPTokenizer.from_pretrained(words, local_files_only=True))
+    encoders = zip(family.encoder_folders, family.encoder_classes, strict=True)
     scheduler = folder / "scheduler" / "scheduler_config.json"
     return Components(
-        unet=_network(UNet2DConditionModel, folder / "unet", dtype),
-        vae=_network(AutoencoderKL, folder / "vae", dtype),
-        text_encoders=tuple(encoders),
-        tokenizers=tuple(tokenizers),
+        unet=_network("UNet2DConditionModel", folder / "unet", dtype, library),
+        vae=_network("AutoencoderKL", folder / "vae", dtype, library),
+        text_encoders=tuple(
+            _network(class_name, folder / part, dtype, library) for part, class_name in encoders
+        ),
+        tokenizers=tuple(load_words(folder / part) for part in family.tokenizer_folders),
         scheduler_config=json.loads(scheduler.read_text()),
         index=files.index,
     )
 
 
-def _network(network_class: Any, folder: Path, dtype: torch.dtype) -> Any:
-    """One network from safetensors; weights left at random values are refused."""
+def _network(class_name: str, folder: Path, dtype: torch.dtype, library: bool) -> Any:
+    """One network: ours in plain torch where it fits the configuration, else the library's."""
+    if not library:
+        from .nets.load import plain_network
+
+        network = plain_network(folder, class_name, dtype)
+        if network is not None:
+            return network
+    with quiet_libraries():
+        return _library_network(class_name, folder, dtype)
+
+
+def _library_network(class_name: str, folder: Path, dtype: torch.dtype) -> Any:
+    """One network of diffusers or transformers; weights left at random values are refused."""
+    module = importlib.import_module(LIBRARY_MODULES[class_name])
     fp16_only = all(".fp16." in path.name for path in weight_files(folder))
-    load: Callable[..., Any] = network_class.from_pretrained
-    network, report = load(
+    network, report = getattr(module, class_name).from_pretrained(
         folder,
         torch_dtype=dtype,
         use_safetensors=True,
@@ -178,7 +200,7 @@ def _as_model_error(files: ModelFiles) -> Iterator[None]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet_libraries() -> Iterator[None]:
     """Silence the libraries' notes and progress bars while loading; errors still pass."""
     from diffusers.utils import logging as diffusers_logging
     from transformers.utils import logging as transformers_logging

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .radiometry import Radiometry
+from .words import Words
 
 if TYPE_CHECKING:
     import torch
@@ -28,7 +29,7 @@ class Components:
     unet: Any
     vae: Any
     text_encoders: tuple[Any, ...]
-    tokenizers: tuple[Any, ...]
+    tokenizers: tuple[Words, ...]
     scheduler_config: dict[str, Any]
     index: dict[str, Any]
 
@@ -40,6 +41,7 @@ class Family(Protocol):
     pipeline_class: str
     encoder_folders: tuple[str, ...]
     encoder_classes: tuple[str, ...]
+    tokenizer_folders: tuple[str, ...]
 
     def encode(self, parts: Components, prompts: list[str]) -> TextCondition:
         """Text to conditions, one row per prompt."""

@@ -100,9 +100,8 @@ def _folder(spec: str, folder: Path, name: str) -> ModelFiles:
     except (ValueError, AttributeError) as error:
         raise ModelError(f"{index_path} cannot be read: {error}") from error
     networks = (*NETWORK_FOLDERS, *family.encoder_folders)
-    tokenizers = tuple(part.replace("text_encoder", "tokenizer") for part in family.encoder_folders)
     needed = [f"{part}/config.json" for part in networks]
-    needed += [f"{part}/tokenizer_config.json" for part in tokenizers]
+    needed += [f"{part}/tokenizer_config.json" for part in family.tokenizer_folders]
     needed += ["scheduler/scheduler_config.json"]
     missing = [part for part in needed if not (folder / part).is_file()]
     if missing:

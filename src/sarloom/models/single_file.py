@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ModelError
 from .loaded import Components
 from .locate import INDEX_FILE, ModelFiles
+from .words import words_of
 
 if TYPE_CHECKING:
     import torch
@@ -47,12 +48,13 @@ def load_single_file(files: ModelFiles, dtype: torch.dtype) -> Components:
             f"not be fetched; put a diffusers folder of the same base at {beside}"
         ) from error
     encoders = files.family.encoder_folders
-    tokenizers = [part.replace("text_encoder", "tokenizer") for part in encoders]
     return Components(
         unet=pipeline.unet,
         vae=pipeline.vae,
         text_encoders=tuple(getattr(pipeline, part) for part in encoders),
-        tokenizers=tuple(getattr(pipeline, part) for part in tokenizers),
+        tokenizers=tuple(
+            words_of(getattr(pipeline, part)) for part in files.family.tokenizer_folders
+        ),
         scheduler_config=dict(pipeline.scheduler.config),
         index={**files.index, **dict(pipeline.config)},
     )

@@ -16,7 +16,7 @@ class EmbeddedRecipe:
     scenes: int = option(3000, "Simulated training scenes; each is also seen mirrored.", minimum=48)
     size: int = option(512, "Side of the training pictures [pixels].", minimum=64)
     mixture_share: float = option(
-        0.3, "Share of scenes that mix two kinds.", minimum=0.0, maximum=1.0
+        0.3, "Share of scenes that mix two kinds.", minimum=0.0, maximum=0.9
     )
     measured: Path | None = option(
         None, "Folder holding mstar_scenes/ and umbra/; without it only simulated scenes."

@@ -1,0 +1,1 @@
+"""A world and its pictures: the archive that needs no download."""

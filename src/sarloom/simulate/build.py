@@ -17,7 +17,7 @@ from .kinds import KINDS
 from .kinds.base import SceneKind
 from .kinds.nature import way
 from .layout import distance_m, inside, smooth_noise
-from .materials import CODE
+from .materials import CODE, MATERIALS
 from .world import FloatArray, SceneObject, World
 
 MIXTURES: tuple[str, ...] = (
@@ -44,7 +44,9 @@ _LINEAR = ("river", "motorway")
 """Kinds that run through the other as a band."""
 _BLEND_M = 18.0
 _SOLID = ("roof_tile", "roof_flat", "roof_metal", "wall", "tank_metal", "container")
-"""A road goes round these."""
+"""A road ends before these."""
+_GREEN = ("grass", "crop", "scrub", "trees", "bare")
+"""Ground that gets a grass verge beside a new road."""
 
 
 def build_world(kind: str, seed: int, size: int = 512, spacing_m: float = 0.35) -> World:
@@ -133,6 +135,7 @@ def _approaches(canvas: Canvas, other: Mask, bridge: SceneObject) -> None:
     reach = 1.5 * canvas.extent_m
     angle = math.radians(bridge.angle_deg)
     built = np.isin(canvas.world.material, [CODE[name] for name in _SOLID])
+    green = np.isin(canvas.world.material, [CODE[m.name] for m in MATERIALS if m.label in _GREEN])
     for way_out in (-1, 1):
         bend = canvas.rng.normal(0, 0.12)
         steps = np.arange(bridge.length_m / 2, reach, 2.0)
@@ -143,7 +146,7 @@ def _approaches(canvas: Canvas, other: Mask, bridge: SceneObject) -> None:
         stop = int(np.argmax(blocked)) if blocked.any() else len(x)
         line = list(zip(x[:stop].tolist(), y[:stop].tolist(), strict=True))
         if stop > 3:
-            verge = canvas.stroke(line, bridge.width_m + 3) & other & ~built
+            verge = canvas.stroke(line, bridge.width_m + 3) & other & green
             canvas.cover(verge, "grass")
             canvas.world.height_m[verge] = canvas.world.ground_m[verge]
             way(canvas, other & ~built, line, bridge.width_m - 1.0, "asphalt", "road")

@@ -19,7 +19,7 @@ from .world import FloatArray, Reflector, SceneObject, WallFoot, World
 
 Mask = NDArray[np.bool_]
 Points = Sequence[tuple[float, float]]
-MARGIN_ROWS, MARGIN_COLUMNS = 16, 64
+MARGIN_ROWS, MARGIN_COLUMNS = 16, 128
 
 
 class Canvas:

@@ -14,10 +14,10 @@ from itertools import zip_longest
 import numpy as np
 
 from . import wording
-from .facts import SceneFacts, Thing
-from .places import COMPACT
+from .facts import SceneFacts
+from .phrases import CROSSING, CROSSING_PLAIN, item, some_items
 from .prompts import HELD_OUT
-from .wording import HEADS, MASS, NOUNS, PART_HEADS, PLACES, SIDES, join, pick
+from .wording import HEADS, MASS, NOUNS, PART_HEADS, PLACES, join, pick
 
 MAX_WORDS = 45
 
@@ -41,38 +41,16 @@ _ITEMS: dict[str, tuple[str, ...]] = {
     "coast": ("beach", "sea", "cliff", "dune", "rock", "house", "ship", "breakwater", "road",
               "tree", "field", "stand", "track", "building"),
     "motorway": ("car", "truck", "vehicle", "bridge", "overpass", "field", "tree", "railway",
-                 "road", "house"),
+                 "road", "house", "wood"),
     "vehicles": ("track", "road", "tree", "car", "truck", "building"),
     "mountains": ("ridge", "scree", "lake", "river", "stand", "track", "road"),
 }  # fmt: skip
 """What is worth a word in each kind of scene, most telling first."""
-
-_BESIDE: dict[tuple[str, str], tuple[str, ...]] = {
-    ("ship", "quay"): ("moored at", "moored along", "berthed at", "beside"),
-    ("aircraft", "terminal"): ("parked near", "parked beside", "next to"),
-    ("aircraft", "hangar"): ("parked near", "in front of", "next to"),
-    ("vehicle", "track"): ("parked along", "beside", "standing next to"),
-    ("house", "street"): ("along", "lined up along"),
-    ("house", "road"): ("along", "lined up along"),
-    ("beach", "sea"): ("bordering", "along"),
-    ("cliff", "sea"): ("facing", "along"),
-    ("scree", "ridge"): ("below the crest of", "along"),
-}
-_BESIDE_PLAIN = ("beside", "next to", "close to")
-_CROSSING: dict[str, tuple[str, ...]] = {
-    "bridge": ("over", "crossing", "spanning"),
-    "overpass": ("over", "crossing"),
-    "river": ("crossing", "running through", "flowing through", "winding through"),
-}
-_CROSSING_PLAIN = ("crossing", "running through", "cutting through")
-_PARKED = frozenset({"aircraft", "vehicle"})
-_DETAILS = frozenset(
-    {"cargo", "flat-roofed", "pitched-roofed", "fighter", "ploughed", "tracked", "wheeled"}
-)
-"""Details that read well in front of a noun; others stay in the facts."""
-_MIXED_DETAILS = frozenset({"field", "ship", "aircraft", "vehicle"})
-"""Kinds of which some may be named apart ('three ploughed fields' among nine)."""
-_LINES = frozenset({"road", "street", "hedge", "track", "taxiway", "railway", "ridge", "motorway"})
+_OWN_THINGS: dict[str, tuple[str, ...]] = {
+    "farmland": ("field",), "forest": ("stand", "copse", "tree"), "vehicles": ("vehicle",),
+    "suburb": ("house",), "coast": ("sea",),
+}  # fmt: skip
+"""Things that the name of a part of a mixture says already."""
 
 
 def captions(facts: SceneFacts, rng: np.random.Generator, count: int = 5) -> tuple[str, ...]:
@@ -155,7 +133,8 @@ def _head_with(head: str, *kinds: str) -> Callable[[SceneFacts], str]:
 
 
 def _canonical_vehicles(facts: SceneFacts) -> str:
-    return f"{_bare(facts, 'vehicle') or 'open ground'} in a clearing"
+    vehicles = _bare(facts, "vehicle")
+    return f"{vehicles} in a clearing" if vehicles else "a clearing"
 
 
 def _canonical_motorway(facts: SceneFacts) -> str:
@@ -195,13 +174,14 @@ def _canonical_mixture(facts: SceneFacts) -> str:
 def _part(facts: SceneFacts, kind: str, rng: np.random.Generator | None = None) -> str:
     """A part of a mixture as a noun phrase; true to the count where it names things."""
     if kind == "vehicles":
-        some = _bare(facts, "vehicle") or "open ground"
         thing = facts.thing("vehicle")
         if rng is None or not thing:
-            return f"{some} in a clearing"
-        return f"a clearing with {pick(rng, (some, _item(facts, thing, rng)))}"
+            return _canonical_vehicles(facts)
+        return (
+            f"a clearing with {pick(rng, (_bare(facts, 'vehicle'), item(thing, rng, whole=True)))}"
+        )
     if kind == "farmland" and rng is None and "forest" in facts.kinds:
-        return "fields" if facts.count("field") > 1 else "a field"
+        return "fields" if facts.count("field") > 1 else "farmland"
     options = PART_HEADS[kind]
     if rng is None:
         return options[0]
@@ -210,99 +190,6 @@ def _part(facts: SceneFacts, kind: str, rng: np.random.Generator | None = None) 
     if kind == "suburb" and facts.count("house") < 2:
         options = options[:2]
     return pick(rng, options)
-
-
-# -- things ------------------------------------------------------------------------------------
-
-
-def _item(facts: SceneFacts, thing: Thing, rng: np.random.Generator) -> str:
-    """A thing with its number and an adjective: 'five large ships', 'a network of streets'."""
-    if thing.kind in MASS:
-        return pick(rng, MASS[thing.kind])
-    noun = pick(rng, NOUNS[thing.kind]) if rng.random() < 0.5 else NOUNS[thing.kind][0]
-    count, adjective = thing.count, ""
-    details = [
-        (word, n)
-        for word, n in thing.details
-        if word in _DETAILS and (n == count or thing.kind in _MIXED_DETAILS)
-    ]
-    if details and rng.random() < 0.4:  # those that bear the adjective, be it all or some
-        adjective, count = pick(rng, details)
-    elif thing.size and rng.random() < 0.5:
-        adjective = thing.size
-    many = f"{adjective} {noun[1]}".strip()
-    if thing.kind == "tree":  # only single trees are on record, not those of woods and hedges
-        return many if count > 1 else wording.with_article(noun[0])
-    if thing.kind in _LINES and count > 3 and rng.random() < 0.3:
-        return f"a network of {many}" if thing.kind in ("road", "street") else many
-    if count > 2 and rng.random() < 0.2:
-        return many
-    exact = 12 if thing.kind in COMPACT else 4
-    return wording.number_phrase(count, noun, rng, adjective, exact)
-
-
-def _object(facts: SceneFacts, kind: str, rng: np.random.Generator) -> str:
-    """The object of a relation: 'a quay', 'the tanks', 'the sea'."""
-    if kind in MASS:
-        return MASS[kind][0]
-    one, many = pick(rng, NOUNS[kind])
-    return wording.with_article(one) if facts.count(kind) == 1 else f"the {many}"
-
-
-def _relation(
-    facts: SceneFacts, kind: str, rng: np.random.Generator, taken: set[str]
-) -> tuple[str, str]:
-    """A true relation of a thing to one not yet named: ('moored at a quay', 'quay')."""
-    options = [
-        relation
-        for relation in facts.relations
-        if relation.subject == kind and relation.object in NOUNS.keys() | MASS.keys()
-        and relation.object not in taken and relation.object not in facts.kinds
-    ]  # fmt: skip
-    if not options:
-        return "", ""
-    chosen = pick(rng, options)
-    pair = (kind, chosen.object)
-    if chosen.relation == "beside":
-        words = pick(rng, _BESIDE.get(pair, _BESIDE_PLAIN))
-    elif chosen.relation == "crossing":
-        words = pick(rng, _CROSSING.get(kind, _CROSSING_PLAIN))
-    else:
-        words = SIDES.get(chosen.relation, chosen.relation)
-    return f"{words} {_object(facts, chosen.object, rng)}", chosen.object
-
-
-def _items(
-    facts: SceneFacts, kinds: tuple[str, ...], rng: np.random.Generator, count: int, placed: int
-) -> list[str]:
-    """Up to ``count`` phrases of things, the first ``placed`` of them with a place or relation."""
-    present = [thing for kind in kinds if (thing := facts.thing(kind))]
-    weights = np.array([0.8**rank for rank in range(len(present))])
-    if not present:
-        return []
-    order = rng.choice(len(present), len(present), replace=False, p=weights / weights.sum())
-    taken: set[str] = set()
-    named_places: set[str] = set()
-    phrases: list[str] = []
-    for index in order.tolist():
-        thing = present[index]
-        if thing.kind in taken or len(phrases) >= count:
-            continue
-        taken.add(thing.kind)
-        phrase = _item(facts, thing, rng)
-        if len(phrases) < placed:
-            related, object_ = _relation(facts, thing.kind, rng, taken)
-            if related and (rng.random() < 0.6 or not thing.where):
-                phrase = f"{phrase} {related}"
-                taken.add(object_)
-            elif thing.direction and thing.kind not in MASS:
-                phrase = f"{phrase} running {thing.direction}"
-            elif thing.where and thing.where not in named_places:
-                named_places.add(thing.where)
-                parked = "parked " if thing.kind in _PARKED and rng.random() < 0.4 else ""
-                phrase = f"{phrase} {parked}{pick(rng, PLACES[thing.where])}"
-        phrases.append(phrase)
-    return phrases
 
 
 # -- one kind of scene -------------------------------------------------------------------------
@@ -315,10 +202,15 @@ _DENSITY: dict[tuple[str, str], tuple[str, ...]] = {
     ("forest", "dense"): ("a dense forest", "a closed forest", "dense woodland"),
     ("forest", "sparse"): ("an open forest", "a sparse forest", "open woodland"),
 }
-_INSIDE: dict[str, str] = {
-    "city": "in", "suburb": "in", "industry": "at", "harbour": "in", "airport": "at",
-    "forest": "in", "mountains": "in",
-}  # fmt: skip
+_INSIDE: dict[str, tuple[str, ...]] = {
+    "city": ("in a city", "in a town", "in an urban area"),
+    "suburb": ("in a suburb", "in a residential area", "in a suburban area"),
+    "industry": ("in an industrial area", "at an industrial site", "at a factory"),
+    "harbour": ("in a harbour", "in a port", "in a sea port"),
+    "airport": ("at an airport", "on an airfield"),
+    "forest": ("in a forest", "in woodland", "in a wooded area"),
+    "mountains": ("in mountains", "in a mountain landscape", "in mountainous terrain"),
+}
 
 
 def _head(facts: SceneFacts, rng: np.random.Generator) -> str:
@@ -343,14 +235,16 @@ def _head(facts: SceneFacts, rng: np.random.Generator) -> str:
 
 def _vehicles_head(facts: SceneFacts, rng: np.random.Generator) -> str:
     thing = facts.thing("vehicle")
-    subject = _item(facts, thing, rng) if thing else "open ground"
     wooded = facts.share("trees") >= 0.1
-    options = ["in a clearing", "in an open area"]
-    if thing:
-        options += ["parked in a clearing", "standing in a clearing"]
+    if not thing:
+        edge: tuple[str, ...] = ("a forest clearing", "a clearing among trees") if wooded else ()
+        return pick(rng, ("a clearing", "an open area", "open ground", "an open clearing", *edge))
+    subject = item(thing, rng, whole=True)
+    options = ["in a clearing", "in an open area", "parked in a clearing"]
+    options.append("standing in a clearing")
     if wooded:
         options += ["in a forest clearing", "in a clearing among trees"]
-    if thing and thing.where and rng.random() < 0.35:
+    if thing.where and rng.random() < 0.35:
         return f"{subject} {pick(rng, PLACES[thing.where])}, {pick(rng, options[:3])}"
     return f"{subject} {pick(rng, options)}"
 
@@ -372,14 +266,18 @@ def _single(facts: SceneFacts, rng: np.random.Generator, plan: int) -> str:
     kind = facts.kinds[0]
     kinds = tuple(name for name in _ITEMS[kind] if name != kind)
     if plan == 3 and kind in _INSIDE and rng.random() < 0.6:
-        lead = _items(facts, kinds, rng, int(rng.integers(1, 3)), 0)
+        lead = some_items(facts, kinds, rng, int(rng.integers(1, 3)), 0)
         if lead and lead[0] not in MASS["sea"]:
-            return f"{join(lead)} {_INSIDE[kind]} {pick(rng, HEADS[kind][:3])}"
+            return f"{join(lead)} {pick(rng, _INSIDE[kind])}"
     head = (_covering(facts, rng) if rng.random() < 0.25 else "") or _head(facts, rng)
     if "open water" in head:
         kinds = tuple(name for name in kinds if name != "sea")
+    if plan == 0 and " with " not in head and rng.random() < 0.35:
+        plenty = [name for name in kinds[:4] if facts.count(name) > 12]
+        if plenty:
+            return f"{head} full of {pick(rng, NOUNS[pick(rng, plenty)])[1]}"
     count, placed = ((1, 0), (2, 1), (3, 2), (2, 2))[plan]
-    items = _items(facts, kinds, rng, count, placed)
+    items = some_items(facts, kinds, rng, count, placed)
     if not items:
         return head
     joint = ", with" if " with " in head or " running " in head else " with"
@@ -393,15 +291,35 @@ def _pronoun(head: str) -> str:
     return "them" if head in wording.PLURAL_HEADS else "it"
 
 
+def _crossing(first: str, a: str, b: str) -> list[str]:
+    """Ways to say that a runs through b."""
+    b = "a residential area" if b == "houses" else b
+    words = CROSSING["river"] if first == "river" else CROSSING_PLAIN
+    verbs = ("crosses", "runs through", *(("flows through",) if first == "river" else ()))
+    options = [f"{a} {word} {b}" for word in words] + [f"{a} that {verb} {b}" for verb in verbs]
+    options += [f"{b} crossed by {a}", f"{b} with {a} running through {_pronoun(b)}"]
+    options.append(f"{b} on both sides of {a}")
+    return [*options, f"{a} between {b}"] if b in wording.PLURAL_HEADS else options
+
+
+def _bordering(second: str, a: str, b: str) -> list[str]:
+    """Ways to say that a lies beside b."""
+    words = ["beside", "next to", "bordering", "close to"]
+    if second in ("river", "motorway", "coast"):
+        words += ["along", "lying along"]
+    if second in ("forest", "city", "suburb"):
+        words.append("at the edge of")
+    options = [f"{a} {word} {b}" for word in words]
+    return options if a in wording.PLURAL_HEADS else [*options, f"{a} that borders {b}"]
+
+
 def _mixture_base(facts: SceneFacts, rng: np.random.Generator) -> str:
     """How the two parts lie to each other: 'a city on the left and a river on the right'."""
     options: list[str] = []
     for first, second in (facts.kinds, facts.kinds[::-1]):
         a, b = _part(facts, first, rng), _part(facts, second, rng)
         if facts.holds(first, "crossing", second):
-            words = _CROSSING["river"] if first == "river" else _CROSSING_PLAIN
-            options += [f"{a} {word} {b}" for word in words]
-            options += [f"{b} crossed by {a}", f"{b} with {a} running through {_pronoun(b)}"]
+            options += _crossing(first, a, b)
             continue
         if facts.holds(second, "crossing", first):
             continue
@@ -412,9 +330,10 @@ def _mixture_base(facts: SceneFacts, rng: np.random.Generator) -> str:
         if facts.holds(first, "above", second):
             options.append(f"{a} at the top and {b} at the bottom")
         if facts.holds(first, "beside", second):
-            options += [f"{a} {word} {b}" for word in ("beside", "next to", "bordering")]
+            options += _bordering(second, a, b)
     if not options:
-        options = [f"{_part(facts, facts.kinds[0], rng)} and {_part(facts, facts.kinds[1], rng)}"]
+        a, b = (_part(facts, kind, rng) for kind in facts.kinds)
+        options = [f"{a} and {b}", f"{b} and {a}"]
     return pick(rng, options)
 
 
@@ -423,11 +342,9 @@ def _mixture(facts: SceneFacts, rng: np.random.Generator, plan: int) -> str:
     base = _mixture_base(facts, rng)
     if plan == 0:
         return base
-    own = {"farmland": ("field",), "forest": ("stand", "copse", "tree"), "vehicles": ("vehicle",),
-           "suburb": ("house",), "coast": ("sea",)}  # fmt: skip
-    named = {*facts.kinds, *(name for kind in facts.kinds for name in own.get(kind, ()))}
+    named = {*facts.kinds, *(name for kind in facts.kinds for name in _OWN_THINGS.get(kind, ()))}
     first, second = (_ITEMS[kind] for kind in facts.kinds)
     kinds = tuple(dict.fromkeys(name for pair in zip_longest(first, second) for name in pair))
     kinds = tuple(name for name in kinds if name and name not in named)
-    items = _items(facts, kinds, rng, min(plan, 2), plan - 1)
+    items = some_items(facts, kinds, rng, min(plan, 2), plan - 1)
     return f"{base}, with {join(items)}" if items else base

@@ -199,7 +199,6 @@ _MAIN = frozenset(
 # what a part of a mixture is made of: things where its ground may be anyone's, else ground
 _PART_THINGS: dict[str, tuple[str, ...]] = {
     "suburb": ("house", "garden", "street"),
-    "industry": ("tank", "hall", "chimney", "container stack"),
     "harbour": ("quay", "ship", "crane", "container stack", "breakwater"),
     "airport": ("runway", "taxiway", "terminal", "hangar", "aircraft"),
     "motorway": ("motorway",),
@@ -210,6 +209,7 @@ _PART_THINGS: dict[str, tuple[str, ...]] = {
 }
 _PART_COVER: dict[str, tuple[str, ...]] = {
     "city": ("building", "paved"),
+    "industry": ("building", "paved", "tank", "container"),
     "forest": ("trees",),
     "mountains": ("rock",),
 }

@@ -217,15 +217,6 @@ def smooth_line(points: Points, count: int = 80) -> Line:
     return [(float(a), float(b)) for a, b in zip(x, y, strict=True)]
 
 
-def parallel(points: Points, offset_m: float) -> Line:
-    """The line shifted to its right-hand side (in picture terms, y down) by an offset."""
-    xy = np.asarray(points, float)
-    tangent = np.gradient(xy, axis=0)
-    tangent /= np.maximum(np.hypot(tangent[:, 0], tangent[:, 1]), 1e-9)[:, None]
-    shifted = xy + offset_m * np.column_stack([-tangent[:, 1], tangent[:, 0]])
-    return [(float(x), float(y)) for x, y in shifted]
-
-
 def clip_line(canvas: Canvas, region: Mask, points: Points) -> Line:
     """The longest run of a line that lies inside the region."""
     keep = inside(canvas, region, np.asarray(points, float))

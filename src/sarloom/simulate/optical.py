@@ -44,7 +44,7 @@ def optical(
     """
     colour = _colours(world, rng)
     height = world.height_m
-    lit = ~sun_shadow(height, world.spacing_m, sun_azimuth_deg, sun_elevation_deg)[0]
+    lit = ~sun_shadow(height, world.spacing_m, sun_azimuth_deg, sun_elevation_deg)
     soft = ndimage.uniform_filter(lit.astype(np.float32), 3)
     facing = _facing(world, sun_azimuth_deg, sun_elevation_deg)
     light = soft[..., None] * facing[..., None] * _SUN + _openness(height)[..., None] * _SKY
@@ -59,8 +59,8 @@ def optical(
 
 def sun_shadow(
     height_m: FloatArray, spacing_m: float, azimuth_deg: float, elevation_deg: float
-) -> tuple[NDArray[np.bool_], FloatArray]:
-    """Cells that the sun does not reach, and the height of the shadow's ceiling.
+) -> NDArray[np.bool_]:
+    """Cells that the sun does not reach.
 
     A cell is in shadow where something towards the sun rises above the ray, that is where
     max over d of (h(d) - d tan(elevation)) exceeds its own height. The maximum over all distances
@@ -79,7 +79,7 @@ def sun_shadow(
         further = _moved(ceiling, towards_x * step, towards_y * step) - np.float32(step * fall)
         np.maximum(ceiling, further, out=ceiling)
         step *= 2
-    return ceiling > height_m + np.float32(0.15), ceiling
+    return np.asarray(ceiling > height_m + np.float32(0.15))
 
 
 def _moved(array: FloatArray, columns: float, rows: float) -> FloatArray:

@@ -83,11 +83,17 @@ def _line_points(thing: SceneObject, extent_m: tuple[float, float]) -> tuple[Sam
 def _area_points(thing: SceneObject, extent_m: tuple[float, float]) -> tuple[Samples, float]:
     """Cell centres of an area inside the frame, and its whole area in frames."""
     corners = np.asarray(thing.outline_m, float) / extent_m
-    picture = Image.new("1", (CELLS, CELLS), 0)
-    ImageDraw.Draw(picture).polygon([(x * CELLS - 0.5, y * CELLS - 0.5) for x, y in corners], 1)
-    rows, columns = np.nonzero(np.asarray(picture))
     x, y = corners.T
     area = abs(float(np.dot(x[:-1], y[1:]) - np.dot(x[1:], y[:-1]))) / 2
+    fine = 4
+    picture = Image.new("L", (CELLS * fine, CELLS * fine), 0)
+    scaled = corners * CELLS * fine - 0.5
+    ImageDraw.Draw(picture).polygon([tuple(corner) for corner in scaled.tolist()], 255)
+    filled = np.asarray(picture.reduce(fine))
+    covered = filled >= 128
+    if covered.sum() < 0.5 * filled.sum() / 255:  # a strip narrower than a cell
+        covered = filled > 0
+    rows, columns = np.nonzero(covered)
     return (np.stack([columns, rows], axis=1) + 0.5) / CELLS, area
 
 

@@ -56,6 +56,8 @@ NOUNS: dict[str, tuple[Noun, ...]] = {
     "farm building": _s("farm building"),
     "silo": _s("silo"),
     "copse": (("copse", "copses"), ("clump of trees", "clumps of trees")),
+    "wood": _s("small wood"),
+    "sound wall": _s("noise barrier"),
     "river": _s("river"),
     "beach": (("beach", "beaches"),),
     "cliff": _s("cliff"),
@@ -68,6 +70,31 @@ NOUNS: dict[str, tuple[Noun, ...]] = {
 }
 """Synonyms per object kind, the plainest first."""
 
+DETAILED: dict[tuple[str, str], Noun] = {
+    ("ship", "cargo"): ("cargo ship", "cargo ships"),
+    ("ship", "container"): ("container ship", "container ships"),
+    ("ship", "tanker"): ("tanker", "tankers"),
+    ("ship", "ferry"): ("ferry", "ferries"),
+    ("ship", "fishing"): ("fishing boat", "fishing boats"),
+    ("ship", "tug"): ("tug", "tugs"),
+    ("ship", "yacht"): ("yacht", "yachts"),
+    ("ship", "barge"): ("barge", "barges"),
+    ("aircraft", "airliner"): ("airliner", "airliners"),
+    ("aircraft", "wide-body"): ("wide-body airliner", "wide-body airliners"),
+    ("aircraft", "business jet"): ("business jet", "business jets"),
+    ("aircraft", "light"): ("light aircraft", "light aircraft"),
+    ("aircraft", "fighter"): ("fighter jet", "fighter jets"),
+    ("aircraft", "transport"): ("transport plane", "transport planes"),
+    ("building", "flat-roofed"): ("flat-roofed building", "flat-roofed buildings"),
+    ("building", "pitched-roofed"): ("pitched-roofed building", "pitched-roofed buildings"),
+    ("house", "pitched-roofed"): ("pitched-roofed house", "pitched-roofed houses"),
+    ("hall", "flat-roofed"): ("flat-roofed hall", "flat-roofed halls"),
+    ("field", "ploughed"): ("ploughed field", "ploughed fields"),
+    ("vehicle", "tracked"): ("tracked vehicle", "tracked vehicles"),
+    ("vehicle", "wheeled"): ("wheeled vehicle", "wheeled vehicles"),
+}
+"""Nouns for things with a detail, where the detail shows in a radar image."""
+
 MASS: dict[str, tuple[str, ...]] = {
     "sea": ("the sea", "open water", "water"),
 }
@@ -75,39 +102,48 @@ MASS: dict[str, tuple[str, ...]] = {
 
 HEADS: dict[str, tuple[str, ...]] = {
     "city": ("a city", "a town", "an urban area", "a built-up area", "a city centre",
-             "city blocks and streets"),
+             "city blocks and streets", "the centre of a town", "a downtown area"),
     "suburb": ("a suburb", "a residential area", "a suburban area", "a residential district",
                "a housing area", "a neighbourhood of houses"),
     "industry": ("industry", "an industrial area", "an industrial site", "an industrial zone",
-                 "a factory site", "an industrial estate"),
+                 "a factory site", "an industrial estate", "a factory", "an industrial plant",
+                 "an industrial complex"),
     "harbour": ("a harbour", "a port", "a sea port", "a harbour basin", "a harbour area"),
     "airport": ("an airport", "an airfield", "an airport area", "an air base",
                 "the grounds of an airport"),
-    "forest": ("a forest", "woodland", "a wooded area", "a forest area", "woods",
+    "forest": ("a forest", "woodland", "a wooded area", "a forest area", "woods", "a wood",
                "forested land"),
     "farmland": ("farmland", "fields", "agricultural land", "cultivated land", "cropland",
                  "an agricultural area"),
     "river": ("a river", "a river landscape", "a river valley", "a stretch of river",
               "a river and its banks"),
-    "coast": ("a coast", "a coastline", "a seashore", "a shoreline", "a stretch of coast"),
+    "coast": ("a coast", "a coastline", "a seashore", "a shoreline", "a stretch of coast",
+              "the shore of the sea", "a sea coast"),
     "motorway": ("a motorway", "a highway", "a multi-lane road", "a stretch of motorway",
-                 "a stretch of highway"),
+                 "a stretch of highway", "a freeway", "a highway with several lanes"),
     "vehicles": ("vehicles",),
     "mountains": ("mountains", "a mountain landscape", "mountainous terrain", "steep mountains",
-                  "rugged mountains", "a mountainous area"),
+                  "rugged mountains", "a mountainous area", "mountain ridges and slopes",
+                  "high mountains", "a mountain range"),
 }  # fmt: skip
 """Noun phrases for a whole scene, the canonical one first."""
 
 PART_HEADS: dict[str, tuple[str, ...]] = {
     "city": ("a city", "a town", "an urban area", "a built-up area"),
     "suburb": ("a suburb", "a residential area", "houses"),
-    "industry": ("industry", "an industrial area", "an industrial site"),
+    "industry": (
+        "industry",
+        "an industrial area",
+        "an industrial site",
+        "a factory",
+        "an industrial plant",
+    ),
     "harbour": ("a harbour", "a port"),
     "airport": ("an airport", "an airfield"),
-    "forest": ("a forest", "woodland", "woods"),
+    "forest": ("a forest", "woodland", "woods", "a wood"),
     "farmland": ("farmland", "fields", "agricultural land", "cultivated fields"),
     "river": ("a river",),
-    "coast": ("the sea", "a coast", "a shoreline"),
+    "coast": ("the sea", "a coast", "a shoreline", "the shore"),
     "motorway": ("a motorway", "a highway"),
     "mountains": ("mountains", "steep mountains", "mountainous terrain"),
 }
@@ -115,7 +151,7 @@ PART_HEADS: dict[str, tuple[str, ...]] = {
 
 PLURAL_HEADS = frozenset(
     {"fields", "cultivated fields", "woods", "houses", "vehicles", "mountains", "steep mountains",
-     "rugged mountains", "city blocks and streets"}
+     "rugged mountains", "high mountains", "mountain ridges and slopes", "city blocks and streets"}
 )  # fmt: skip
 
 PLACES: dict[str, tuple[str, ...]] = {

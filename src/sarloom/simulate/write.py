@@ -105,6 +105,7 @@ def write_scene(
         _write_png(path("-sketch.png"), Image.fromarray(scene.sketch), scene),
         _write_png(path(".png"), Image.fromarray(preview(scene.radar.sigma_nought)), scene),
     ]  # fmt: skip
+    path("-complex.tif").unlink(missing_ok=True)
     if scene.radar.complex is not None:
         written.append(
             _write_tiff(path("-complex.tif"), scene.radar.complex, scene, scene.radar, "complex")

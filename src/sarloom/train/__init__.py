@@ -1,0 +1,1 @@
+"""One training loop; what is trained is a small object handed to it."""

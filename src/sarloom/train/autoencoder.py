@@ -119,6 +119,6 @@ def encode(model: Any, pixels: NDArray[np.uint8], batch: int = 8) -> torch.Tenso
     model.eval()
     parts = []
     for start in range(0, len(pixels), batch):
-        chunk = pixels[start : start + batch].astype(np.float32) / 255
+        chunk = np.asarray(pixels[start : start + batch], np.float32) / np.float32(255)
         parts.append(model.encode(_as_picture(chunk)).latent_dist.mean.contiguous())
     return torch.cat(parts)

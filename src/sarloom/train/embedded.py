@@ -167,7 +167,8 @@ def _encoded(path: Path, model: Any, pixels: np.ndarray[Any, Any], report: Repor
         report(f"encoding {len(pixels)} pictures for {path.name}")
         with write_aside(path) as aside:
             save_file({"latents": encode(model, pixels).half()}, aside)
-    return load_file(path)["latents"]
+    latents: torch.Tensor = load_file(path)["latents"]
+    return latents
 
 
 def tokenizer_texts(data: LatentSet) -> list[str]:

@@ -95,18 +95,19 @@ def run(task: Task, settings: LoopSettings, folder: Path, report: Report) -> nn.
     if step:
         report(f"resuming {folder.name} at step {step} of {settings.steps}")
     model.train()
-    started, first, totals = time.monotonic(), step, {}
+    started, first = time.monotonic(), step
+    totals: dict[str, list[float]] = {}
     while step < settings.steps:
         for group in optimiser.param_groups:
             group["lr"] = settings.rate(step)
         loss, figures = task.loss(draw_of(settings.seed, step))
         if not torch.isfinite(loss):
             raise TrainingError(
-                f"loss became {float(loss)} at step {step} in {folder}; the last checkpoint is "
-                "kept: lower learning_rate and run the same command again"
+                f"loss became {float(loss.detach())} at step {step} in {folder}; the last "
+                "checkpoint is kept: lower learning_rate and run the same command again"
             )
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(parameters, settings.clip_norm)
         optimiser.step()
         step += 1
@@ -145,4 +146,5 @@ def _log(
         log.write(json.dumps({"step": step, "steps_per_s": pace, **figures}) + "\n")
     shown = "  ".join(f"{name} {value:.4f}" for name, value in figures.items())
     left = (settings.steps - step) / max(pace, 1e-9) / 60
-    report(f"{folder.name} {step}/{settings.steps}  {shown}  {pace:.2f} steps/s  {left:.0f} min left")
+    pace_text = f"{pace:.2f} steps/s  {left:.0f} min left"
+    report(f"{folder.name} {step}/{settings.steps}  {shown}  {pace_text}")

@@ -23,7 +23,7 @@ from ..simulate.facts import describe
 from ..simulate.kinds import KINDS
 from ..simulate.radar import AIRBORNE, reflectivity
 
-SHARD = 48
+SHARD = 24
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,14 @@ class SceneSet:
 
 
 def kind_of(index: int, mixture_share: float) -> str:
-    """Scene kind of a training index: kinds in turn, a share of mixtures between."""
-    rng = np.random.default_rng([7, index])
-    if rng.random() < mixture_share:
-        return str(rng.choice(MIXTURES))
-    return sorted(KINDS)[index % len(KINDS)]
+    """Scene kind of a training index: one kind a shard, a share of shards with mixtures."""
+    shard, names = index // SHARD, tuple(KINDS)
+    cycle = round(len(names) / (1 - mixture_share))
+    turn, place = divmod(shard, cycle)
+    if place < len(names):
+        return names[place]
+    number = (turn * (cycle - len(names)) + place - len(names)) * SHARD + index % SHARD
+    return MIXTURES[number % len(MIXTURES)]
 
 
 def make_shard(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..loaded import Components, TextCondition
-from .tokens import token_ids
 
 if TYPE_CHECKING:
     import torch
@@ -18,14 +17,15 @@ class StableDiffusion:
     pipeline_class = "StableDiffusionPipeline"
     encoder_folders: tuple[str, ...] = ("text_encoder",)
     encoder_classes: tuple[str, ...] = ("CLIPTextModel",)
+    tokenizer_folders: tuple[str, ...] = ("tokenizer",)
 
     def encode(self, parts: Components, prompts: list[str]) -> TextCondition:
         """The normalised last hidden states of the text encoder."""
+        import torch
+
         encoder = parts.text_encoders[0]
-        ids, mask = token_ids(parts.tokenizers[0], prompts, encoder.device)
-        masked = getattr(encoder.config, "use_attention_mask", False)
-        states = encoder(ids, attention_mask=mask if masked else None)[0]
-        return TextCondition(context=states)
+        ids = torch.tensor(parts.tokenizers[0].ids(prompts), device=encoder.device)
+        return TextCondition(context=encoder(ids)[0])
 
     def added_conditions(
         self, text: TextCondition, width: int, height: int

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..loaded import Components, TextCondition
-from .tokens import token_ids
 
 if TYPE_CHECKING:
     import torch
@@ -22,6 +21,7 @@ class StableDiffusionXL:
     pipeline_class = "StableDiffusionXLPipeline"
     encoder_folders: tuple[str, ...] = ("text_encoder", "text_encoder_2")
     encoder_classes: tuple[str, ...] = ("CLIPTextModel", "CLIPTextModelWithProjection")
+    tokenizer_folders: tuple[str, ...] = ("tokenizer", "tokenizer_2")
 
     def encode(self, parts: Components, prompts: list[str]) -> TextCondition:
         """Penultimate states of both encoders, joined by width; pooled text of the second."""
@@ -29,7 +29,7 @@ class StableDiffusionXL:
 
         states, pooled = [], None
         for tokenizer, encoder in zip(parts.tokenizers, parts.text_encoders, strict=True):
-            ids, _ = token_ids(tokenizer, prompts, encoder.device)
+            ids = torch.tensor(tokenizer.ids(prompts), device=encoder.device)
             output = encoder(ids, output_hidden_states=True)
             pooled = output[0]
             states.append(output.hidden_states[-2])

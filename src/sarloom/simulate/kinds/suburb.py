@@ -42,7 +42,7 @@ class _Estate:
         self.house_m = (float(rng.uniform(9, 13)), float(rng.uniform(7.5, 9.5)))
         self.terraced = rng.random() < 0.25
         self.hedged = float(rng.uniform(0.1, 0.9))
-        self.tree_spacing_m = float(rng.uniform(6.5, 14))
+        self.tree_spacing_m = float(rng.uniform(11, 26))
         self.conifers = float(rng.choice([0.0, 0.15, 0.5]))
         self.gable = float(rng.uniform(0.2, 1.0))
         self.lines: list[tuple[Line, float]] = []
@@ -194,7 +194,7 @@ class _Estate:
         """Trees in gardens and along streets, lamps."""
         site, rng = self.site, self.rng
         site.plant(
-            site.jittered(site.region, self.tree_spacing_m), (1.4, 4.6), (3.5, 13),
+            site.jittered(site.region, self.tree_spacing_m), (1.2, 3.0), (3.0, 8.0),
             conifer=self.conifers,
         )  # fmt: skip
         woods = site.free & (self.patches < -0.9)
