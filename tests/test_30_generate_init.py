@@ -7,11 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+import torch
 from PIL import Image
 
 from sarloom.errors import FormatError, InputError
 from sarloom.generate.init_image import fit, lee_filter, read_init, to_model_pixels
 from sarloom.generate.run import generate
+from sarloom.generate.sample import SampleSettings, partly_noised
+from sarloom.generate.schedule import build_scheduler
+from sarloom.models.load import load_model
 from sarloom.models.radiometry import Radiometry
 
 DECIBELS = Radiometry(scale="db", speckle="none", calibration="sigma_nought")
@@ -119,29 +123,40 @@ def test_lee_filter_takes_speckle_and_leaves_clean_images(scene: np.ndarray) -> 
     np.testing.assert_allclose(lee_filter(big), big, rtol=1e-3, atol=1e-4)
 
 
-def test_strength_decides_how_much_stays(tiny_models: dict[str, Path], tmp_path: Path) -> None:
-    start = write_tiff(
-        tmp_path / "start.tif",
-        np.random.default_rng(2).gamma(1.0, 0.1, (32, 32)).astype(np.float32),
-        quantity="sigma_nought",
+@pytest.mark.parametrize("scheduler", ["ddim", "euler", "dpm++", "unipc"])
+def test_strength_decides_how_much_of_the_image_is_left(scheduler: str) -> None:
+    """The start is less and less like the image, and by as much as the schedule says."""
+    config = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
+    generator = torch.Generator().manual_seed(0)
+    image, noise = (torch.randn((1, 4, 32, 32), generator=generator) for _ in range(2))
+    likeness, counts = [], []
+    for strength in (0.0, 0.2, 0.6, 1.0):
+        library = build_scheduler(scheduler, "linear", {**config, "clip_sample": False})
+        library.set_timesteps(10)
+        settings = SampleSettings(10, 1.0, scheduler, "linear", strength)
+        start, times = partly_noised(library, image, noise, settings)
+        counts.append(len(times))
+        likeness.append(float(torch.corrcoef(torch.stack([start.ravel(), image.ravel()]))[0, 1]))
+    assert counts == [0, 2, 6, 10]
+    assert likeness[0] == pytest.approx(1.0)
+    assert likeness[0] > likeness[1] > likeness[2] > likeness[3]
+    assert likeness[1] > 0.8
+    assert likeness[3] < 0.3
+
+
+def test_strength_of_zero_gives_the_image_as_the_autoencoder_sees_it(
+    tiny_models: dict[str, Path], tmp_path: Path
+) -> None:
+    values = np.random.default_rng(2).gamma(1.0, 0.1, (32, 32)).astype(np.float32)
+    start = write_tiff(tmp_path / "start.tif", values, quantity="sigma_nought")
+    model = load_model(tiny_models["reflectivity"])
+    (image,) = generate(
+        "a city", size=32, init=start, strength=0.0, looks=0, model=tiny_models["reflectivity"]
     )
-
-    def at(strength: float) -> np.ndarray:
-        (image,) = generate(
-            "a city",
-            size=32,
-            steps=10,
-            init=start,
-            strength=strength,
-            looks=0,
-            guidance=1.0,
-            model=tiny_models["reflectivity"],
-        )
-        return np.log(image.sigma_nought)
-
-    kept = at(0.0)
-    distances = [float(np.abs(at(strength) - kept).mean()) for strength in (0.2, 0.6, 1.0)]
-    assert 0 < distances[0] < distances[1] < distances[2]
+    pixels = torch.from_numpy(to_model_pixels(read_init(start), model.radiometry, 32, 32))
+    with torch.inference_mode():
+        seen = model.decode(model.encode(pixels.expand(1, 3, 32, 32)))[0].mean(dim=0).numpy()
+    np.testing.assert_allclose(image.sigma_nought, model.radiometry.to_power(seen), rtol=1e-4)
 
 
 def test_all_schedulers_start_from_an_image(tiny_models: dict[str, Path], tmp_path: Path) -> None:

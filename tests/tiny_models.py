@@ -16,13 +16,12 @@ from typing import Any
 class Shape:
     """How large a model is; the default is as small as the classes allow."""
 
-    unet_channels: tuple[int, ...] = (32, 32)
+    unet_channels: tuple[int, ...] = (32, 48)
     vae_channels: tuple[int, ...] = (16, 16)
     latent_channels: int = 4
     sample_size: int = 8
     width: int = 32
     layers: int = 2
-    head_dim: Any = 8
 
 
 TINY = Shape()
@@ -90,13 +89,15 @@ def save_model(
         "down_block_types": ("DownBlock2D",) + ("CrossAttnDownBlock2D",) * (levels - 1),
         "up_block_types": ("CrossAttnUpBlock2D",) * (levels - 1) + ("UpBlock2D",),
         "cross_attention_dim": shape.width * (2 if large else 1),
-        "attention_head_dim": shape.head_dim,
+        # one number for all levels in SD 1.5, one per level in the later bases
+        "attention_head_dim": 8 if family == "sd15" else tuple(c // 8 for c in shape.unet_channels),
         "layers_per_block": 1,
         "norm_num_groups": 16,
         "use_linear_projection": family != "sd15",
     }
     if large:
         unet |= {
+            "transformer_layers_per_block": tuple(range(1, levels + 1)),
             "addition_embed_type": "text_time",
             "addition_time_embed_dim": 8,
             "projection_class_embeddings_input_dim": 6 * 8 + shape.width,

@@ -20,7 +20,7 @@ class ImageInfo:
     file: Path
     record: dict[str, Any]
     command: str
-    """Makes the same bytes again, in the default folder."""
+    """Makes the same bytes again in the default folder, on a device with as many threads."""
     warnings: tuple[str, ...]
     """Why the command may not give the same bytes here: another model, start image or version."""
 
@@ -72,9 +72,16 @@ def describe(info: ImageInfo) -> list[tuple[str, str]]:
         ("ground spacing", f"{record['spacing_m']:g} m" if record["spacing_m"] else ""),
         ("calibration", record["calibration"]),
         ("amplitude at white", f"{record['threshold']:.6g}"),
+        ("computed on", _place(record)),
         ("software", record["software"]),
     ]
     return [(name, value) for name, value in lines if value]
+
+
+def _place(record: dict[str, Any]) -> str:
+    """Device, number format and threads: with others the last bits may differ."""
+    threads = f", {record['threads']} threads" if record.get("threads") else ""
+    return f"{record['device']}, {record['dtype']}{threads}"
 
 
 def _text_of(path: Path) -> str | None:

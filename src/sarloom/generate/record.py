@@ -38,6 +38,8 @@ def make_record(
             "scale": options.init_scale,
             "strength": options.strength,
         }
+    import torch
+
     return {
         "record": FORMAT,
         "software": f"sarloom {__version__}",
@@ -61,6 +63,8 @@ def make_record(
         },
         "device": model.device.type,
         "dtype": str(model.dtype).removeprefix("torch."),
+        # sums in another number of threads round differently, so the last bits hang on it
+        "threads": torch.get_num_threads() if model.device.type == "cpu" else None,
         "speckle": model.radiometry.speckle,
         "calibration": model.radiometry.calibration,
         "spacing_m": model.radiometry.spacing_m,

@@ -13,7 +13,10 @@ class EmbeddedRecipe:
     """Everything that decides the embedded model's weights."""
 
     seed: int = option(1000, "First seed of the simulated scenes and of every random draw.")
-    scenes: int = option(3000, "Simulated training scenes; each is also seen mirrored.", minimum=48)
+    scenes: int = option(3000, "Simulated training scenes.", minimum=24)
+    mirrored_share: float = option(
+        1.0, "Share of the scenes that are also seen mirrored in azimuth.", minimum=0.0, maximum=1.0
+    )
     size: int = option(512, "Side of the training pictures [pixels].", minimum=64)
     mixture_share: float = option(
         0.3, "Share of scenes that mix two kinds.", minimum=0.0, maximum=0.9

@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
@@ -381,7 +381,7 @@ class Canvas:
         self,
         where: tuple[slice, slice],
         mask: Mask,
-        above_ground_m: FloatArray | float,
+        above_ground_m: ArrayLike,
         material: str,
         base_m: float,
     ) -> None:

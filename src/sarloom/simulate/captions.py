@@ -213,6 +213,10 @@ _INSIDE: dict[str, tuple[str, ...]] = {
 }
 
 
+_WIDE_HEADS = frozenset({"landscape", "valley", "banks", "lanes"})
+"""Words of heads that mean more than the line itself, so that they do not run anywhere."""
+
+
 def _head(facts: SceneFacts, rng: np.random.Generator) -> str:
     """The whole scene as a noun phrase, with what is known about its density or course."""
     kind = facts.kinds[0]
@@ -228,7 +232,7 @@ def _head(facts: SceneFacts, rng: np.random.Generator) -> str:
     if spine and spine.count == 1:
         if spine.size and head == "a river":
             head = f"a {spine.size} river"
-        if spine.direction and "banks" not in head and rng.random() < 0.5:
+        if spine.direction and not _WIDE_HEADS & set(head.split()) and rng.random() < 0.5:
             return f"{head} running {spine.direction}"
     return head
 

@@ -138,10 +138,12 @@ def make_latents(
     recipe: EmbeddedRecipe, scenes: SceneSet, model: Any, out: Path, report: Report
 ) -> LatentSet:
     """Encode all pictures, both ways along azimuth, or read what was encoded before."""
-    mirrored = scenes.mirrored()
+    mirrored = scenes.mirrored(round(recipe.mirrored_share * len(scenes.pixels)))
     texts = [*scenes.captions, *mirrored.captions]
     parts, weights = [], []
     for name, pixels in (("scenes", scenes.pixels), ("mirrored", mirrored.pixels)):
+        if not len(pixels):
+            continue
         parts.append(_encoded(out / f"latents-{name}.safetensors", model, pixels, report))
         weights.append(torch.ones(len(pixels), *parts[-1].shape[2:]))
     domains = ["simulated"] * len(texts)

@@ -35,12 +35,12 @@ class SceneSet:
     kinds: list[str]
     captions: list[list[str]]
 
-    def mirrored(self) -> SceneSet:
-        """The same scenes flown the other way: azimuth reversed, sentences swapped to match."""
+    def mirrored(self, count: int) -> SceneSet:
+        """The first scenes flown the other way: azimuth reversed, sentences swapped to match."""
         return SceneSet(
-            np.ascontiguousarray(self.pixels[:, ::-1]),
-            self.kinds,
-            [[flip_words(text) for text in texts] for texts in self.captions],
+            np.ascontiguousarray(self.pixels[:count, ::-1]),
+            self.kinds[:count],
+            [[flip_words(text) for text in texts] for texts in self.captions[:count]],
         )
 
 

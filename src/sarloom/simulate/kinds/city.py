@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -98,7 +99,7 @@ class _Town:
         height = mean_m * math.exp(self.rng.normal(0, spread))
         return float(np.clip(round(height / 3.1) * 3.1, 6.2, 40.3))
 
-    def _roof(self, tiled: bool) -> dict[str, str]:
+    def _roof(self, tiled: bool) -> dict[str, Any]:
         if tiled:
             shape = "gable" if self.rng.random() < 0.6 else "hip"
             return {"roof": shape, "material": "roof_tile", "detail": "pitched-roofed"}
@@ -115,7 +116,7 @@ class _Town:
         site.canvas.box(
             x, y, length, width, height, angle, wall_db=float(rng.normal(-9, 3)),
             **self._roof(tiled),
-        )  # type: ignore[arg-type]  # fmt: skip
+        )  # fmt: skip
         if not tiled:
             for _ in range(int(rng.integers(0, 2 + int(length * width / 160)))):
                 along, across = rng.uniform(-0.35, 0.35, 2) * (length, width)
@@ -236,7 +237,7 @@ class _Town:
 
     def large(self, block: Polygon) -> None:
         """A department store, school or market hall, with a wing or a car park."""
-        rng, site = self.rng, self.site
+        site = self.site
         angle = _direction(block)
         x, y = plan.middle(block)
         side = min(math.sqrt(plan.area_m2(block)), 75.0)
@@ -270,8 +271,8 @@ class _Town:
         site.canvas.cover(mask, "quay" if rng.random() < 0.5 else "concrete")
         site.record_area("square", mask)
         x, y = plan.middle(block)
-        site.drum(x, y, 2.5, 3.0, material="rock", kind=None, wall_db=-6)
-        site.canvas.reflector(x, y, 4.0, 22.0)
+        if site.drum(x, y, 2.5, 3.0, material="rock", kind=None, wall_db=-6):
+            site.canvas.reflector(x, y, 4.0, 22.0)
         alley = plan.inset(block, 5.0)
         for p, q in zip(alley, alley[1:] + alley[:1], strict=True) if alley else ():
             count = max(2, int(math.dist(p, q) / 8))
@@ -310,9 +311,9 @@ class _Town:
             self.old(block)
             return
         length, width = rng.uniform(26, 36), rng.uniform(11, 15)
-        nave = {"roof": "gable", "material": "roof_tile"}
-        site.canvas.box(x, y, length, width, 12.0, angle, detail="church", **nave)  # type: ignore[arg-type]
-        site.canvas.box(x, y, 8.0, 1.6 * width, 11.0, angle, kind=None, **nave)  # type: ignore[arg-type]
+        nave: dict[str, Any] = {"roof": "gable", "material": "roof_tile"}
+        site.canvas.box(x, y, length, width, 12.0, angle, detail="church", **nave)
+        site.canvas.box(x, y, 8.0, 1.6 * width, 11.0, angle, kind=None, **nave)
         px, py = _shift(x, y, length / 2 + 3.2, 0, angle)
         tall = float(rng.uniform(24, 36))
         site.canvas.box(px, py, 6.5, 6.5, tall, angle, kind=None, roof="hip",
@@ -327,7 +328,8 @@ class _Town:
         angle = float(rng.uniform(0, 180))
         half_l = float(rng.uniform(40, 55))
         half_w = 0.78 * half_l
-        off = site.polar(*rng.normal(0, 0.12 * site.span_m, 2).tolist(), angle)
+        u, v = rng.normal(0, 0.12 * site.span_m, 2).tolist()
+        off = site.polar(u, v, angle)
         if not site.room(*off, 2 * half_l, 2 * half_w, angle, within=site.inner):
             return
         where, u, v = site.canvas.local(*off, math.hypot(half_l, half_w), angle)

@@ -62,8 +62,10 @@ class _Port:
         self.site, self.rng = site, site.rng
         rng = site.rng
         self.layout = str(rng.choice(list(_LAYOUTS), p=list(_LAYOUTS.values())))
-        self.trade = "fishing" if self.layout == "marina" else str(
-            rng.choice(list(_TRADES), p=[0.36, 0.28, 0.18, 0.18])
+        self.trade = (
+            "fishing"
+            if self.layout == "marina"
+            else str(rng.choice(list(_TRADES), p=[0.36, 0.28, 0.18, 0.18]))
         )
         self.angle = float(rng.uniform(0, 360))
         if not site.pure:

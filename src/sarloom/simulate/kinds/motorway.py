@@ -121,7 +121,13 @@ class _Motorway:
         at = here + forth * np.round(length - steps).astype(int) // 2
         at = np.clip(at, 0, len(self.course) - 1)
         across = normals(self.course)
-        return _line(self.course[at] + (side * offset)[:, None] * across[at])
+        xy = self.course[at] + (side * offset)[:, None] * across[at]
+        if self.crossing is not None:  # a skew crossing: swing the end on to its axis
+            turn = math.radians(self.crossing.angle_deg + 90)
+            square = np.array([math.cos(turn), math.sin(turn)])
+            gap = float((np.array([self.crossing.x_m, self.crossing.y_m]) - xy[-1]) @ square)
+            xy += gap * ((steps / length) ** 2)[:, None] * square
+        return _line(xy)
 
     def _loop(self, here: int, side: int, forth: int) -> Line:
         """Three quarters of a circle between the carriageway and the crossing road."""
@@ -335,7 +341,8 @@ def _course(site: Site) -> Polyline:
     canvas, rng = site.canvas, site.rng
     xy = resample(spine(canvas, site.region), 2.0)
     if not site.pure:
-        return ndimage.gaussian_filter1d(xy, 12.0, axis=0, mode="nearest")
+        smooth: Polyline = ndimage.gaussian_filter1d(xy, 12.0, axis=0, mode="nearest")
+        return smooth
     along = 2.0 * (np.arange(len(xy)) - len(xy) / 2)
     tightest = 1 / float(rng.uniform(260, 1500))
     if rng.random() < 0.6:

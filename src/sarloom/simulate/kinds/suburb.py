@@ -57,7 +57,8 @@ class _Estate:
         spacing = 2 * (self.setback_m + self.house_m[1]) + rng.uniform(12, 30)
         bend = float(rng.choice([2.0, 10.0, 24.0]))
         if pattern == "rings":
-            middle = site.polar(*rng.normal(0, 0.3 * site.span_m, 2).tolist(), angle)
+            u, v = rng.normal(0, 0.3 * site.span_m, 2).tolist()
+            middle = site.polar(u, v, angle)
             for k, radius in enumerate(np.arange(rng.uniform(18, 40), 1.4 * reach, spacing)):
                 self.lines.append((_ring(rng, middle, float(radius)), width))
                 ray = angle + k * 137.5
@@ -146,9 +147,11 @@ class _Estate:
         if rng.random() < 0.6:
             start = kerb + inward * (width / 2 + 1.7)
             drive = start + along * (0.42 * plot)
-            car(site, *(drive + inward * 2.8).tolist(), angle + 90 + rng.normal(0, 2))
+            cx, cy = (drive + inward * 2.8).tolist()
+            car(site, cx, cy, angle + 90 + float(rng.normal(0, 2)))
         elif rng.random() < 0.5:
-            car(site, *(kerb + inward * (width / 2 - 1.1)).tolist(), angle, self.road)
+            cx, cy = (kerb + inward * (width / 2 - 1.1)).tolist()
+            car(site, cx, cy, angle, self.road)
         back = np.array([x, y]) + inward * (depth / 2 + 1.5)
         far = back + inward * float(rng.uniform(9, 16))
         if rng.random() < self.hedged:
@@ -173,8 +176,8 @@ class _Estate:
         site, rng = self.site, self.rng
         angle = float(rng.uniform(0, 180))
         for _ in range(25):
-            x, y = site.polar(*rng.uniform(-0.4, 0.4, 2).tolist(), angle)
-            x, y = (x + rng.uniform(-0.35, 0.35) * site.span_m, y + rng.uniform(-0.35, 0.35) * site.span_m)
+            u, v = (site.span_m * rng.uniform(-0.4, 0.4, 2)).tolist()
+            x, y = site.polar(u, v, angle)
             if site.room(x, y, 62, 44, angle):
                 break
         else:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..canvas import Mask, Points
 from ..world import SceneObject
@@ -20,8 +22,10 @@ def car(
     if not site.room(x_m, y_m, length, width, angle_deg, within=within):
         return False
     canvas = site.canvas
-    style = {"material": "vehicle_metal", "wall_db": -9.0}
-    canvas.box(x_m, y_m, length, width, 0.6 * height, angle_deg, kind=None, **style)  # type: ignore[arg-type]
+    canvas.box(
+        x_m, y_m, length, width, 0.6 * height, angle_deg,
+        material="vehicle_metal", kind=None, wall_db=-9.0,
+    )  # fmt: skip
     canvas.box(
         x_m, y_m, 0.55 * length, 0.9 * width, height, angle_deg,
         material="vehicle_metal", kind=None, lift_m=0.01,
@@ -138,23 +142,23 @@ def gantry_crane(
         x_m + c * reach_m / 2, y_m + s * reach_m / 2, reach_m, 2, angle_deg, within=site.inner
     ):
         reach_m *= 0.7
-    steel = {"material": "container", "kind": None, "wall_db": -2.0}
+    steel: dict[str, Any] = {"material": "container", "kind": None, "wall_db": -2.0}
     for x, y in legs:
-        canvas.box(x, y, 1.4, 1.4, height_m, angle_deg, **steel)  # type: ignore[arg-type]
+        canvas.box(x, y, 1.4, 1.4, height_m, angle_deg, **steel)
         canvas.reflector(x, y, 1.0, float(rng.normal(24, 3)))
     for across in (-5.5, 5.5):
         canvas.box(
             x_m - across * s, y_m + across * c, 15.0, 1.1, 1.6, angle_deg,
             lift_m=0.4 * height_m, **steel,
-        )  # type: ignore[arg-type]  # fmt: skip
-    back = 9.0
+        )  # fmt: skip
+    back = 8.0
     length = reach_m + back
     middle = (reach_m - back) / 2
     canvas.box(
         x_m + middle * c, y_m + middle * s, length, 1.8, 2.0, angle_deg, lift_m=height_m - 2,
         **steel,
-    )  # type: ignore[arg-type]  # fmt: skip
-    canvas.box(x_m - 4 * c, y_m - 4 * s, 7.0, 4.0, 4.0, angle_deg, lift_m=height_m - 2, **steel)  # type: ignore[arg-type]
+    )  # fmt: skip
+    canvas.box(x_m - 4 * c, y_m - 4 * s, 7.0, 4.0, 4.0, angle_deg, lift_m=height_m - 2, **steel)
     for along in np.linspace(-back, reach_m, 6).tolist():
         canvas.reflector(x_m + along * c, y_m + along * s, height_m, float(rng.normal(20, 4)))
     x, y = x_m + middle * c, y_m + middle * s
@@ -180,7 +184,7 @@ def chimney(site: Site, x_m: float, y_m: float, height_m: float) -> bool:
 
 
 def poles(
-    site: Site, points: Points, z_m: float, mean_dbsm: float, *, within_free: bool = False
+    site: Site, points: ArrayLike, z_m: float, mean_dbsm: float, *, within_free: bool = False
 ) -> None:
     """Lamps, masts, runway lights: point targets, one for each point inside the region."""
     xy = np.asarray(points, float).reshape(-1, 2)
@@ -207,7 +211,9 @@ def barrier(
             canvas.wall(tuple(xy[i].tolist()), tuple(xy[i + 1].tolist()), height_m, db)
 
 
-def hedge(site: Site, start: tuple[float, float], end: tuple[float, float], height_m: float) -> bool:
+def hedge(
+    site: Site, start: tuple[float, float], end: tuple[float, float], height_m: float
+) -> bool:
     """A straight clipped hedge between two points."""
     length = math.hypot(end[0] - start[0], end[1] - start[1])
     angle = math.degrees(math.atan2(end[1] - start[1], end[0] - start[0]))
