@@ -23,7 +23,7 @@ def save_contact_sheet(
     columns: int | None = None,
     cell: int = 256,
 ) -> Path:
-    """Write a sheet of 8-bit grey pictures in rows, each shrunk into a square with its caption.
+    """Write a sheet of 8-bit pictures, grey or RGB, in rows, each shrunk into a square with its caption.
 
     Raises
     ------
@@ -38,7 +38,9 @@ def save_contact_sheet(
     down = -(-len(pictures) // across)
     width = across * (cell + GAP) + GAP
     height = down * (cell + CAPTION_HEIGHT + GAP) + GAP
-    sheet = Image.new("L", (width, height), PAPER)
+    mode = "L" if all(pixels.ndim == 2 for pixels in pictures) else "RGB"
+    paper, ink = (PAPER, INK) if mode == "L" else ((PAPER,) * 3, (INK,) * 3)
+    sheet = Image.new(mode, (width, height), paper)
     draw = ImageDraw.Draw(sheet)
     for index, (pixels, caption) in enumerate(zip(pictures, captions, strict=True)):
         left = GAP + index % across * (cell + GAP)
@@ -47,7 +49,7 @@ def save_contact_sheet(
         picture.thumbnail((cell, cell), Image.Resampling.BOX)
         at = (left + (cell - picture.width) // 2, top + (cell - picture.height) // 2)
         sheet.paste(picture, at)
-        draw.text((left, top + cell + 6), _shorten(caption, draw, cell), fill=INK)
+        draw.text((left, top + cell + 6), _shorten(caption, draw, cell), fill=ink)
     with write_aside(path) as aside:
         sheet.save(aside, "PNG")
     return path

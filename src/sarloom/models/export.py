@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file, save_file
 
 from .radiometry import Radiometry
 from .tokenizer import save_tokenizer
@@ -34,6 +35,7 @@ def save_model(
     for name, module in parts.items():
         half = copy.deepcopy(module).to(torch.float16, memory_format=torch.contiguous_format)
         half.save_pretrained(aside / name, safe_serialization=True)
+    _restore_prefix(aside / "text_encoder" / "model.safetensors")
     save_tokenizer(tokenizer, aside / "tokenizer")
     scheduler.save_pretrained(aside / "scheduler")
     radiometry.save(aside)
@@ -53,3 +55,15 @@ def save_model(
     (aside / "model_index.json").write_text(json.dumps(index, indent=2) + "\n")
     shutil.rmtree(folder, ignore_errors=True)
     aside.rename(folder)
+
+
+def _restore_prefix(path: Path) -> None:
+    """Name text weights as every release of transformers reads them.
+
+    Release 5 leaves out ``text_model.`` when it saves; release 4 would not find the weights then
+    and start from random ones without an error.
+    """
+    prefix = "text_model."
+    weights = load_file(path)
+    named = {k if k.startswith(prefix) else prefix + k: v for k, v in weights.items()}
+    save_file(named, path, {"format": "pt"})

@@ -53,9 +53,10 @@ def back_project(
     Returns
     -------
     NDArray[np.complex64]
-        [rows, columns]. Scaled so that a unit scatterer peaks at 1 with phase 0 and keeps its own
-        phase; its carrier phase is taken out. Points beyond the unambiguous swath of
-        c / (2 df) around the reference range get nothing from the pulses concerned.
+        [rows, columns]. Scaled so that a unit scatterer peaks at 1 with its own phase; around it
+        the carrier's fringes exp(j 4 pi fc R / c) remain, as always in back-projection. Points
+        beyond the unambiguous swath of c / (2 df) around the reference range get nothing from the
+        pulses concerned.
 
     Raises
     ------
@@ -76,16 +77,18 @@ def back_project(
     padded = 1 << int(np.ceil(np.log2(_UPSAMPLING * count)))
     cell_m = LIGHT_SPEED_M_S / (2 * step_hz * padded)
     centre = count // 2
+    scale = 1 / (over_frequency.sum() * over_pulses.sum())
     wavenumber = 4 * np.pi * frequency[centre] / LIGHT_SPEED_M_S
 
-    image = np.zeros(x.shape, np.complex128)
+    image = np.zeros(x.shape, np.complex64)
     for p in range(pulses):
-        profile = _compress(history[:, p] * (over_frequency * over_pulses[p]), centre, padded)
+        profile = _compress(
+            history[:, p] * (over_frequency * over_pulses[p] * scale), centre, padded
+        )
         ax, ay, az = antenna[p]
         offset = np.sqrt((x - ax) ** 2 + (y - ay) ** 2 + (z - az) ** 2) - reference[p]
-        image += _read(profile, offset / cell_m) * np.exp(1j * (wavenumber * offset))
-    image /= over_frequency.sum() * over_pulses.sum()
-    return image.astype(np.complex64)
+        image += _read(profile, offset / cell_m) * _turn(wavenumber * offset)
+    return image
 
 
 def _check(
@@ -107,7 +110,7 @@ def _check(
         )
     if not all(np.isfinite(v).all() for v in (history, frequency, antenna, reference)):
         raise InputError("phase history, frequencies or positions hold values that are not finite")
-    step_hz = float(frequency[-1] - frequency[0]) / (count - 1)
+    step_hz: float = float(frequency[-1] - frequency[0]) / (count - 1)
     # a tenth of a step: stored single precision is only good to about 1 kHz at X band
     straight = frequency[0] + step_hz * np.arange(count)
     if step_hz <= 0 or np.abs(frequency - straight).max() > 0.1 * step_hz:
@@ -121,9 +124,18 @@ def _window(name: str, count: int) -> NDArray[np.float64]:
     return PointSpread(window=name).weight(u)
 
 
+def _turn(phase_rad: NDArray[np.float64]) -> NDArray[np.complex64]:
+    """exp(j phase): wrapped in double precision, so that single is enough for the sine."""
+    turns = phase_rad / (2 * np.pi)
+    wrapped = (2 * np.pi * (turns - np.rint(turns))).astype(np.float32)
+    value = np.empty(wrapped.shape, np.complex64)
+    value.real, value.imag = np.cos(wrapped), np.sin(wrapped)
+    return value
+
+
 def _compress(
     spectrum: NDArray[np.complexfloating], centre: int, padded: int
-) -> NDArray[np.complex128]:
+) -> NDArray[np.complex64]:
     """Range profile; sample k is differential range k cells, modulo the length.
 
     The centre frequency goes to zero, so that the profile turns slowly between its samples.
@@ -131,17 +143,16 @@ def _compress(
     line = np.zeros(padded, np.complex128)
     line[: len(spectrum) - centre] = spectrum[centre:]
     line[padded - centre :] = spectrum[:centre]
-    return np.fft.ifft(line) * padded
+    return np.asarray(np.fft.ifft(line) * padded, np.complex64)
 
 
-def _read(
-    profile: NDArray[np.complex128], position: NDArray[np.float64]
-) -> NDArray[np.complex128]:
+def _read(profile: NDArray[np.complex64], position: NDArray[np.float64]) -> NDArray[np.complex64]:
     """Linear interpolation; zero outside the unambiguous swath."""
     half = len(profile) // 2
-    whole = np.floor(position)
-    part = position - whole
-    inside = (whole >= -half) & (whole < half)
-    k = np.where(inside, whole, 0).astype(np.intp)
-    value = profile[k] + part * (profile[(k + 1) % len(profile)] - profile[k])
-    return np.asarray(np.where(inside, value, 0.0), np.complex128)
+    floor = np.floor(position)
+    part = (position - floor).astype(np.float32)
+    inside = (floor >= -half) & (floor < half)
+    k = np.where(inside, floor, 0).astype(np.intp)
+    k %= len(profile)
+    slope = np.roll(profile, -1) - profile
+    return np.asarray((profile[k] + part * slope[k]) * inside, np.complex64)

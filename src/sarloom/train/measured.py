@@ -2,9 +2,10 @@
 
 * MSTAR clutter scenes (X band, airborne, 0.3 m, AFRL public release): vehicles are pasted in with
   visible seams, so their boxes are masked out of the loss;
+* AFRL Gotcha phase history (X band, airborne, public release), back-projected at 0.35 m;
 * Umbra (X band, spaceborne, 0.59 m, CC-BY 4.0).
 
-Both are uncalibrated 8-bit amplitude. The mean power that their median
+All are uncalibrated amplitude, 8-bit but for Gotcha. The mean power that their median
 amplitude stands for is set to -14 dB, the level of grassland, so that they lie on the model's
 scale; nothing absolute can be learned from them.
 """
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..models.radiometry import Radiometry
+from .gotcha import load_gotcha
 
 GROUND_DB = -14.0
 MSTAR_SPACING_M, UMBRA_SPACING_M = 0.30, 0.594
@@ -43,6 +45,11 @@ _MSTAR_WORDS = {
         "rural open land",
     ),
 }
+_GOTCHA_WORDS = (
+    "a car park with rows of cars and a road",
+    "cars in a car park beside a road and grass",
+    "a parking lot with many cars",
+)
 _UMBRA_WORDS = (
     "volcanic slopes",
     "mountains with steep slopes and rock",
@@ -74,6 +81,14 @@ def load_measured(data: Path, size: int, radiometry: Radiometry, seed: int) -> M
         cut, kept = _fit(amplitude, keep, size, np.random.default_rng([seed, int(path.stem)]))
         pixels.append(_to_pixel(cut, amplitude, radiometry))
         texts.append(list(words))
+        keeps.append(kept)
+    gotcha = data / "gotcha_xband_phase_history"
+    if gotcha.is_dir():
+        amplitude = np.abs(load_gotcha(gotcha)).astype(np.float32)
+        whole = np.ones(amplitude.shape, bool)
+        cut, kept = _fit(amplitude, whole, size, np.random.default_rng([seed, 0]))
+        pixels.append(_to_pixel(cut, amplitude, radiometry))
+        texts.append(list(_GOTCHA_WORDS))
         keeps.append(kept)
     umbra = data / "umbra" / "umbra_mount_yasur.tiff"
     if umbra.is_file():
