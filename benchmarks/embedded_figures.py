@@ -103,7 +103,9 @@ def fidelity(judge: Judge, options: argparse.Namespace, real: SceneSet) -> None:
         )
     print(f"prompt fidelity: {right / total:.3f} of {total} (goal 0.90)")
     feature, pixel = np.mean(ratios, axis=0)
-    print(f"diversity against the simulator's: features {feature:.2f}, pixels {pixel:.2f} (goal 0.80)")
+    print(
+        f"diversity against the simulator's: features {feature:.2f}, pixels {pixel:.2f} (goal 0.80)"
+    )
 
 
 def two_things(judge: Judge, options: argparse.Namespace, real: SceneSet) -> None:

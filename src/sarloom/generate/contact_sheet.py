@@ -23,7 +23,7 @@ def save_contact_sheet(
     columns: int | None = None,
     cell: int = 256,
 ) -> Path:
-    """Write a sheet of 8-bit pictures, grey or RGB, in rows, each shrunk into a square with its caption.
+    """Write a sheet of 8-bit pictures, grey or RGB, each shrunk into a square with its caption.
 
     Raises
     ------

@@ -38,7 +38,7 @@ def ramps(
     index = (cell + row * (columns + 2)).ravel()
     size = rows * (columns + 2)
     moved = np.bincount(index, part.ravel(), size)
-    total = np.bincount(index, rate.ravel(), size)
+    total: DoubleArray = np.bincount(index, rate.ravel(), size).astype(np.float64, copy=False)
     total -= moved
     total[1:] += moved[:-1]
     return total
