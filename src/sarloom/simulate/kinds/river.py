@@ -229,7 +229,9 @@ def deck(
     end = np.clip((np.abs(u) / (length_m / 2) - 0.7) / 0.3, 0, 1)
     ramp = level - np.float32(0.4 * above_m) * end
     rail = slab & (np.abs(v) > width_m / 2 - 0.55)
-    world.height_m[where][slab] = np.where(rail, ramp + 1.0, ramp)[slab]
+    top = np.where(rail, ramp + 1.0, ramp)
+    # where the ground is uneven the ends of the deck must not dip into the bank
+    world.height_m[where][slab] = np.maximum(top, world.ground_m[where])[slab]
     for part, material in ((slab, "bridge_deck"), (rail, "guard_rail")):
         full = np.zeros(canvas.shape, bool)
         full[where] = part
