@@ -127,8 +127,9 @@ def train_autoencoder(
         checkpoint_every=recipe.checkpoint_every,
     )
     run(task, settings, out / "autoencoder", report)
-    sample = np.random.default_rng(recipe.seed).choice(len(scenes.pixels), 96, replace=False)
-    normalise_latents(model, encode(model, scenes.pixels[np.sort(sample)]))
+    # evenly through the set, so that every kind is in it
+    sample = scenes.pixels[:: max(1, len(scenes.pixels) // 96)]
+    normalise_latents(model, encode(model, sample))
     with write_aside(done) as aside:
         save_file(_plain(model.state_dict()), aside)
     return model
