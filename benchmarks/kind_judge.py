@@ -74,8 +74,8 @@ def make_network() -> nn.Module:
     layers: list[nn.Module] = []
     before = 1
     for width in (24, 48, 96, 128, 160):
-        layers += [nn.Conv2d(before, width, 3, 2, 1), nn.BatchNorm2d(width), nn.ReLU()]
-        layers += [nn.Conv2d(width, width, 3, 1, 1), nn.BatchNorm2d(width), nn.ReLU()]
+        layers += [nn.Conv2d(before, width, 3, 2, 1), nn.GroupNorm(8, width), nn.ReLU()]
+        layers += [nn.Conv2d(width, width, 3, 1, 1), nn.GroupNorm(8, width), nn.ReLU()]
         before = width
     return nn.Sequential(
         *layers,
@@ -104,8 +104,8 @@ def train_judge(power: NDArray[np.float32], kinds: list[str], seed: int = 0) -> 
             x = x[:, ::-1]
         # sharpness must not decide
         x_t = torch.from_numpy(np.ascontiguousarray(x, np.float32))[:, None]
-        if rng.random() < 0.5:
-            x_t = functional.avg_pool2d(functional.pad(x_t, (1, 1, 1, 1), "replicate"), 3, 1)
+        soft = functional.avg_pool2d(functional.pad(x_t, (1, 1, 1, 1), "replicate"), 3, 1)
+        x_t = torch.where(torch.from_numpy(rng.random((batch, 1, 1, 1)) < 0.5), soft, x_t)
         loss = functional.binary_cross_entropy_with_logits(
             network(x_t), torch.from_numpy(wanted[chosen])
         )

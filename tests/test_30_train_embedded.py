@@ -14,7 +14,12 @@ from sarloom.models.architecture import Architecture, make_autoencoder
 from sarloom.models.radiometry import Radiometry
 from sarloom.options.recipe import EmbeddedRecipe
 from sarloom.train import loop
-from sarloom.train.autoencoder import AutoencoderTask, encode, normalise_latents
+from sarloom.train.autoencoder import (
+    AutoencoderTask,
+    encode,
+    equal_channels,
+    normalise_latents,
+)
 from sarloom.train.embedded import stages, train_embedded
 from sarloom.train.loop import LoopSettings, run
 
@@ -115,6 +120,19 @@ def test_normalised_latents_have_unit_deviation_and_decode_the_same() -> None:
     assert (after.std((0, 2, 3)) - 1).abs().max() < 1e-3
     with torch.no_grad():
         assert (model.decode(after).sample - picture).abs().max() < 1e-4
+
+
+def test_equal_channels_keep_their_mean() -> None:
+    torch.manual_seed(2)
+    model = make_autoencoder(SMALL)
+    latents = torch.randn(1, 4, 16, 16)
+    with torch.no_grad():
+        before = model.decode(latents).sample
+        equal_channels(model)
+        after = model.decode(latents).sample
+    assert (before.amax(1) - before.amin(1)).max() > 1e-3
+    assert (after.amax(1) - after.amin(1)).max() < 1e-6
+    assert (after.mean(1) - before.mean(1)).abs().max() < 1e-5
 
 
 def test_encoder_learns_from_speckled_input_towards_clean_output() -> None:

@@ -113,6 +113,18 @@ def normalise_latents(model: Any, latents: torch.Tensor) -> None:
     model.register_to_config(scaling_factor=1.0)
 
 
+def equal_channels(model: Any) -> None:
+    """Give the three picture channels one set of output weights, their mean.
+
+    Radar has one channel. The mean of the three, which is all that is used, stays exactly the same,
+    and no tool can show a colour cast any more.
+    """
+    with torch.no_grad():
+        last = model.decoder.conv_out
+        last.weight.copy_(last.weight.mean(0, keepdim=True).expand_as(last.weight).clone())
+        last.bias.fill_(float(last.bias.mean()))
+
+
 @torch.inference_mode()
 def encode(model: Any, pixels: NDArray[np.uint8], batch: int = 8) -> torch.Tensor:
     """Posterior means [n, channels, rows/f, columns/f] of 8-bit pixels [n, rows, columns]."""

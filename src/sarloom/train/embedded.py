@@ -27,7 +27,7 @@ from ..models.export import save_model
 from ..models.radiometry import Radiometry
 from ..models.tokenizer import learn_tokenizer
 from ..options.recipe import EmbeddedRecipe
-from .autoencoder import AutoencoderTask, encode, normalise_latents
+from .autoencoder import AutoencoderTask, encode, equal_channels, normalise_latents
 from .diffusion import PREFIXES, Denoiser, DiffusionTask, LatentSet
 from .loop import LoopSettings, Report, run
 from .measured import load_measured
@@ -130,6 +130,7 @@ def train_autoencoder(
     # evenly through the set, so that every kind is in it
     sample = scenes.pixels[:: max(1, len(scenes.pixels) // 96)]
     normalise_latents(model, encode(model, sample))
+    equal_channels(model)
     with write_aside(done) as aside:
         save_file(_plain(model.state_dict()), aside)
     return model
