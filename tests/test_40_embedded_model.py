@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 import sarloom
+import sarloom.models.load
+import sarloom.models.radiometry
 from sarloom.sar.speckle import log_moments
 
 SCRIPT = """
@@ -82,3 +84,19 @@ def test_words_change_the_picture_more_than_nothing() -> None:
     )
     gap_db = 20 * np.log10(city.amplitude.mean() / water.amplitude.mean())
     assert gap_db > 3.0
+
+
+def test_the_autoencoder_takes_speckle_off(folder: Path) -> None:
+    import torch
+
+    model = sarloom.models.load.load_model("embedded")
+    radiometry = model.radiometry
+    rng = np.random.default_rng(0)
+    level = np.float32(10 ** (-14 / 10))  # grassland
+    noisy = radiometry.to_pixel(level * rng.exponential(size=(256, 256)).astype(np.float32))
+    picture = torch.from_numpy(noisy)[None, None].expand(1, 3, -1, -1)
+    with torch.inference_mode():
+        decoded = model.decode(model.encode(picture))[0].mean(0).numpy()
+    decibels = 10 * np.log10(radiometry.to_power(decoded))
+    assert decibels.std() < 1.0  # single-look speckle: 5.57 dB
+    assert decibels.mean() == pytest.approx(-14, abs=1.5)

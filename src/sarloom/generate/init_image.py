@@ -32,7 +32,6 @@ QUANTITIES = {
     "intensity": "sigma_nought",
     "db": "db",
 }
-LEE_WINDOW = 7
 
 
 @dataclass(frozen=True)
@@ -103,13 +102,12 @@ def to_model_pixels(
 ) -> FloatArray:
     """Pixels u in [0, 1] of a model, [height, width].
 
-    For a model of speckle-free reflectivity the speckle is filtered off first. A picture of
+    Speckle is left in: the autoencoder of a model of speckle-free reflectivity was trained to take
+    it off, and does so better than with a filter before it (docs/experiments.md). A picture of
     unknown level is set so that its median fits the model's scale: -12 dB on a decibel scale, and
     mu + 3 sigma of its amplitude at full white on an amplitude scale.
     """
     power = fit(image.power, width, height)
-    if radiometry.speckle == "none":
-        power = lee_filter(power)
     if radiometry.scale == "db":
         if not image.calibrated:
             median = float(np.median(power[power > 0])) if np.any(power > 0) else 1.0
@@ -119,23 +117,6 @@ def to_model_pixels(
         full_white = float(amplitude.mean() + 3 * amplitude.std()) or 1.0
         power = power * np.float32((radiometry.threshold / full_white) ** 2)
     return radiometry.to_pixel(power)
-
-
-def lee_filter(power: FloatArray, window: int = LEE_WINDOW) -> FloatArray:
-    """Lee's filter (1980) with the looks estimated from the picture itself.
-
-    x = m + k (I - m), k = 1 - (1 / L) / CV^2 clipped to [0, 1], with m and CV of the window. 1 / L
-    is taken as the lower quartile of the windows' CV^2, so a speckle-free picture is left alone.
-    """
-    from scipy.ndimage import uniform_filter
-
-    mean = uniform_filter(power, window, mode="reflect")
-    square = uniform_filter(power * power, window, mode="reflect")
-    variance = np.maximum(square - mean * mean, 0.0)
-    relative = variance / np.maximum(mean * mean, 1e-20)
-    noise = min(float(np.quantile(relative, 0.25)), 1.0)
-    gain = np.clip(1.0 - noise / np.maximum(relative, 1e-12), 0.0, 1.0)
-    return np.asarray(mean + gain * (power - mean), np.float32)
 
 
 def _read_picture(path: Path, scale: str) -> tuple[FloatArray, str, float | None]:
