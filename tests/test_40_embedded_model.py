@@ -98,5 +98,5 @@ def test_the_autoencoder_takes_speckle_off(folder: Path) -> None:
     with torch.inference_mode():
         decoded = model.decode(model.encode(picture))[0].mean(0).numpy()
     decibels = 10 * np.log10(radiometry.to_power(decoded))
-    assert decibels.std() < 1.0  # single-look speckle: 5.57 dB
+    assert decibels.std() < 1.8  # 5.57 dB with one look, 1.59 dB with eight
     assert decibels.mean() == pytest.approx(-14, abs=1.5)
