@@ -9,6 +9,7 @@ from html import unescape
 from pathlib import Path
 
 import pytest
+import torch
 
 from sarloom.cli.main import run
 from tiny_models import save_model
@@ -37,6 +38,8 @@ def test_info_prints_a_command_that_makes_the_same_bytes(
     found = json.loads(capsys.readouterr().out)
     assert found["record"]["seed"] == 6 and found["warnings"] == []
     command = shlex.split(found["command"])
+    # other threads round otherwise: the command carries their number
+    assert command[command.index("--threads") + 1] == str(torch.get_num_threads())
     assert run([*command[1:], "--out", "second"]) == 0
     again = Path(printed(capsys)[0])
     assert again.read_bytes() == files[1].read_bytes()

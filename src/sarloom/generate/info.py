@@ -20,7 +20,7 @@ class ImageInfo:
     file: Path
     record: dict[str, Any]
     command: str
-    """Makes the same bytes again in the default folder, on a device with as many threads."""
+    """Makes the same bytes again in the default folder, on the same kind of processor."""
     warnings: tuple[str, ...]
     """Why the command may not give the same bytes here: another model, start image or version."""
 

@@ -115,6 +115,7 @@ def command_of(record: Mapping[str, Any], name: str | None = None, file_format: 
             parts += ["--init-scale", init["scale"]]
     parts += ["--model", record["model"]["source"]]
     parts += ["--device", record["device"], "--dtype", record["dtype"]]
+    parts += ["--threads", str(record["threads"])] if record.get("threads") else []
     parts += ["--format", file_format] if file_format != "png" else []
     parts += ["--name", name] if name else []
     if record["prompt"].startswith("-"):
@@ -143,6 +144,7 @@ def options_of(record: Mapping[str, Any], **changes: Any) -> GenerateOptions:
         "model": record["model"]["source"],
         "device": record["device"],
         "dtype": record["dtype"],
+        "threads": record.get("threads") or 0,
     }
     if init:
         values |= {"strength": init["strength"], "init_scale": init["scale"]}

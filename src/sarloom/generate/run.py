@@ -197,6 +197,24 @@ def produce(
     """
     import torch
 
+    before = torch.get_num_threads()
+    if request.options.threads:
+        torch.set_num_threads(request.options.threads)
+    try:
+        yield from _produce(request, model, on_step, on_warning)
+    finally:
+        torch.set_num_threads(before)
+
+
+def _produce(
+    request: Request,
+    model: LoadedModel | None,
+    on_step: OnStep | None,
+    on_warning: OnWarning | None,
+) -> Iterator[GeneratedImage]:
+    """The images, with the threads already set."""
+    import torch
+
     from ..models.load import load_model
     from .sample import SampleSettings, encode_prompts, sample
 

@@ -85,6 +85,12 @@ class GenerateOptions:
     )
     device: str = option("auto", "auto, cpu, cuda, cuda:1, mps", metavar="DEVICE")
     dtype: str = option("auto", "number format of the model on the device", choices=DTYPES)
+    threads: int = option(
+        0,
+        "threads of the processor, 0 for all cores; the last bits of an image hang on it",
+        minimum=0,
+        maximum=1024,
+    )
 
     def __post_init__(self) -> None:
         """Check ranges and choices; what needs files or the model is checked by generate.run."""

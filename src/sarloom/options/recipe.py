@@ -37,6 +37,9 @@ class EmbeddedRecipe:
     autoencoder_batch: int = option(8, "Pictures a step.", minimum=1)
     autoencoder_crop: int = option(192, "Side of the random windows [pixels].", minimum=32)
     autoencoder_learning_rate: float = option(1e-3, "Learning rate of the autoencoder.")
+    coarse_weight: float = option(
+        0.5, "Weight of decoding shrunk latents to the shrunk picture; makes latents smooth."
+    )
     kl_weight: float = option(1e-3, "Weight of the pull of latents to unit Gaussians.")
     edge_weight: float = option(1.0, "Weight of errors of the picture's differences.")
     unet_channels: tuple[int, ...] = option((64, 128, 224), "Channels of the U-Net's levels.")
@@ -51,6 +54,14 @@ class EmbeddedRecipe:
     stage_learning_rate: tuple[float, ...] = option((5e-4, 4e-4), "Learning rate of each stage.")
     caption_dropout: float = option(
         0.1, "Chance of an empty sentence, for classifier-free guidance.", minimum=0.0, maximum=1.0
+    )
+    min_snr: float = option(
+        0.0, "Cap of the min-SNR weight of the velocity error; 0 weighs all noise levels alike."
+    )
+    precision: str = option(
+        "float32",
+        "Arithmetic of the networks in training; bfloat16 pays on processors with AMX only.",
+        choices=("float32", "bfloat16"),
     )
     ema: float = option(0.998, "Decay of the averaged weights.", minimum=0.0, maximum=1.0)
     checkpoint_every: int = option(200, "Steps between checkpoints.", minimum=1)

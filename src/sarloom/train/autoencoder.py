@@ -34,6 +34,7 @@ class AutoencoderTask:
         crop: int = 256,
         kl_weight: float = 1e-4,
         edge_weight: float = 1.0,
+        coarse_weight: float = 0.5,
         textured: NDArray[np.uint8] | None = None,
     ) -> None:
         self._model = model.to(memory_format=torch.channels_last)
@@ -41,7 +42,7 @@ class AutoencoderTask:
         self._textured = clean if textured is None else textured
         self._radiometry = radiometry
         self._batch, self._crop = batch, crop
-        self._kl, self._edge = kl_weight, edge_weight
+        self._kl, self._edge, self._shrunk = kl_weight, edge_weight, coarse_weight
 
     @property
     def module(self) -> nn.Module:
@@ -70,11 +71,17 @@ class AutoencoderTask:
         return _as_picture(seen), _as_picture(clean)
 
     def loss(self, draw: Draw) -> tuple[torch.Tensor, dict[str, float]]:
-        """Absolute error at two scales, error of edges, and a light pull to unit Gaussians."""
+        """Absolute error at two scales, error of edges, a light pull to unit Gaussians, and the
+        error of shrunk latents decoded against the shrunk picture.
+
+        The last part is scale equivariance (Kouzelis et al. 2025, EQ-VAE): without it the latents
+        of this autoencoder were nearly white, and a denoiser finds no layout in white latents.
+        """
         seen, clean = self._pair(draw)
         posterior = self._model.encode(seen).latent_dist
         noise = torch.randn(posterior.mean.shape, generator=draw.torch)
-        output = self._model.decode(posterior.mean + posterior.std * noise).sample
+        latent = posterior.mean + posterior.std * noise
+        output = self._model.decode(latent).sample.float()
         error = (output - clean).abs().mean()
         coarse = (
             (functional.avg_pool2d(output, 8) - functional.avg_pool2d(clean, 8)).abs().mean()
@@ -84,7 +91,14 @@ class AutoencoderTask:
         )
         kl = posterior.kl().mean() / posterior.mean[0].numel()
         total = error + coarse + self._edge * edges + self._kl * kl
-        return total, {"l1": float(error.detach()), "kl": float(kl.detach())}
+        figures = {"l1": float(error.detach()), "kl": float(kl.detach())}
+        if self._shrunk:
+            factor = int(draw.numpy.choice((2, 4)))
+            small = self._model.decode(functional.avg_pool2d(latent, factor)).sample.float()
+            shrunk = (small - functional.avg_pool2d(clean, factor)).abs().mean()
+            total = total + self._shrunk * shrunk
+            figures["shrunk"] = float(shrunk.detach())
+        return total, figures
 
 
 def _as_picture(pixels: NDArray[np.float32]) -> torch.Tensor:

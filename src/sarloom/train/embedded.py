@@ -100,7 +100,7 @@ def stages(recipe: EmbeddedRecipe) -> list[tuple[int, int, LoopSettings]]:
             batch,
             LoopSettings(
                 steps, rate, ema=recipe.ema, seed=recipe.seed + 1 + number,
-                checkpoint_every=recipe.checkpoint_every,
+                checkpoint_every=recipe.checkpoint_every, precision=recipe.precision,
             ),
         )
         for number, (cells, batch, steps, rate) in enumerate(zip(*keys, strict=True))
@@ -120,11 +120,11 @@ def train_autoencoder(
         return model.eval()
     task = AutoencoderTask(
         model, scenes.pixels, radiometry_of(recipe), recipe.autoencoder_batch,
-        recipe.autoencoder_crop, recipe.kl_weight, recipe.edge_weight,
+        recipe.autoencoder_crop, recipe.kl_weight, recipe.edge_weight, recipe.coarse_weight,
     )
     settings = LoopSettings(
         recipe.autoencoder_steps, recipe.autoencoder_learning_rate, ema=0.995, seed=recipe.seed,
-        checkpoint_every=recipe.checkpoint_every,
+        checkpoint_every=recipe.checkpoint_every, precision=recipe.precision,
     )
     run(task, settings, out / "autoencoder", report)
     # evenly through the set, so that every kind is in it
@@ -189,6 +189,11 @@ def train_denoiser(
     torch.manual_seed(recipe.seed + 1)
     arch = architecture_of(recipe)
     denoiser = Denoiser(make_unet(arch), make_text_encoder(arch, tokenizer))
+    if recipe.precision == "bfloat16":
+        from diffusers.models.attention_processor import AttnProcessor
+
+        # the CPU's fused attention is slower in bfloat16 than plain products
+        denoiser.unet.set_attn_processor(AttnProcessor())
     scheduler = make_scheduler()
     for number, (cells, batch, settings) in enumerate(stages(recipe)):
         folder = out / f"denoiser-{number}"
@@ -197,7 +202,8 @@ def train_denoiser(
             denoiser.load_state_dict(load_file(done))
             continue
         task = DiffusionTask(
-            denoiser, tokenizer, scheduler, data, batch, cells, recipe.caption_dropout
+            denoiser, tokenizer, scheduler, data, batch, cells, recipe.caption_dropout,
+            recipe.min_snr,
         )
         run(task, settings, folder, report)
         with write_aside(done) as aside:

@@ -40,6 +40,8 @@ class LoopSettings:
     checkpoint_every: int = 200
     log_every: int = 20
     seed: int = 0
+    precision: str = "float32"
+    """Of the networks' arithmetic; weights, their average and the optimiser are float32 always."""
 
     def rate(self, step: int) -> float:
         """Learning rate at a step: linear warm-up, constant, cosine fall at the end."""
@@ -100,7 +102,8 @@ def run(task: Task, settings: LoopSettings, folder: Path, report: Report) -> nn.
     while step < settings.steps:
         for group in optimiser.param_groups:
             group["lr"] = settings.rate(step)
-        loss, figures = task.loss(draw_of(settings.seed, step))
+        with torch.autocast("cpu", torch.bfloat16, enabled=settings.precision == "bfloat16"):
+            loss, figures = task.loss(draw_of(settings.seed, step))
         if not torch.isfinite(loss):
             raise TrainingError(
                 f"loss became {float(loss.detach())} at step {step} in {folder}; the last "
