@@ -60,6 +60,14 @@ def main() -> None:
         for name, result in ways.items():
             gap = np.abs(result - clean).mean() * (scale.high_db - scale.low_db)
             errors.setdefault(name, []).append(float(gap))
+    with torch.inference_mode():
+        latents = torch.cat(
+            [model.encode(torch.from_numpy(p)[None, None].expand(1, 3, -1, -1)) for p in pixels]
+        )
+    for lag in (1, 2, 4):
+        alike = latents[..., :-lag] * latents[..., lag:]
+        share = alike.mean((0, 2, 3)) / latents.square().mean((0, 2, 3))
+        print(f"correlation of latents {lag} cell(s) apart along range: {share.mean():.2f}")
     print(f"mean absolute error against speckle-free truth, {len(pixels)} held-out scenes [dB]")
     for name, values in errors.items():
         print(f"{name:<34} {np.median(values):.2f}")

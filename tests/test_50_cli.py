@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from sarloom import __version__, workflows
 from sarloom.cli.build import Command, command_function
-from sarloom.cli.commands import COMMANDS
+from sarloom.cli.commands import COMMANDS, GROUPS
 from sarloom.cli.main import run
 from sarloom.options.fields import option_fields
 from sarloom.options.generate import GenerateOptions
@@ -51,7 +51,7 @@ def test_help_loads_nothing_heavy(command: str) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda one: one.name)
 def test_help_names_every_option(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run([command.name, "--help"]) == 0
+    assert run([*command.name.split(), "--help"]) == 0
     text = " ".join(capsys.readouterr().out.split())
     assert command.summary in text
     for field in option_fields(command.table):
@@ -78,6 +78,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["generate", "x", "--model", "no/such/folder/anywhere"], "no/such/folder/anywhere"),
         (["generate", "x", "--init", "no-such.png"], "no-such.png"),
         (["info", "no-such.png"], "no-such.png"),
+        (["tiles", "biuld"], "Did you mean 'build'? (see: sarloom tiles --help)"),
     ],
 )
 def test_a_mistake_is_one_line_and_status_2(
@@ -131,6 +132,9 @@ def test_ctrl_c_ends_cleanly_with_130() -> None:
 class Cloth:
     """One field of each shape a command line knows."""
 
+    place: tuple[float, float] | None = option(None, "place")
+    shifts: tuple[int, int, int] = option((0, -1, 2), "shifts")
+
     kinds: tuple[str, ...] = option((), "kinds", argument=True)
     threads: int = option(8, "threads", short="-t")
     tension: float = option(0.5, "tension")
@@ -153,14 +157,17 @@ def parse(words: list[str]) -> Cloth:
 
 
 words = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=8)
+numbers = st.floats(allow_nan=False, allow_infinity=False)
 
 
 @given(
     st.builds(
         Cloth,
+        place=st.none() | st.tuples(numbers, numbers),
+        shifts=st.tuples(*[st.integers(-9, 9)] * 3),
         kinds=st.lists(words, max_size=3).map(tuple),
         threads=st.integers(-99, 99),
-        tension=st.floats(allow_nan=False, allow_infinity=False),
+        tension=numbers,
         dyes=st.lists(words, min_size=1, max_size=3).map(tuple),
         out=words.map(Path),
         seed=st.none() | st.integers(0, 99),
@@ -186,4 +193,17 @@ def test_defaults_are_left_out_unless_asked_for() -> None:
 def test_no_arguments_shows_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
     assert run([]) == 0
     text = " ".join(capsys.readouterr().out.split())
-    assert all(command.name in text and command.summary in text for command in COMMANDS)
+    alone = [command for command in COMMANDS if not command.group]
+    assert all(command.name in text and command.summary in text for command in alone)
+    groups = {command.group for command in COMMANDS} - {""}
+    assert all(group in text and GROUPS[group] in text for group in groups)
+
+
+@pytest.mark.parametrize("group", sorted({command.group for command in COMMANDS} - {""}))
+def test_a_group_alone_shows_its_commands(
+    group: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([group]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    members = [command for command in COMMANDS if command.group == group]
+    assert all(command.word in text and command.summary in text for command in members)

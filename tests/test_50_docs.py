@@ -29,7 +29,7 @@ def test_no_page_is_left_of_a_command_that_went(repository: Path) -> None:
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda one: one.name)
 def test_examples_use_flags_that_exist(command: Command) -> None:
     words = shlex.split(command.example)
-    assert words[:2] == ["sarloom", command.name]
+    assert " ".join(words).startswith(f"sarloom {command.name} ")
     flags = {field.flag for field in option_fields(command.table)}
     assert {word for word in words if word.startswith("--")} <= flags
 

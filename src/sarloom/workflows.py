@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from . import console
 
@@ -21,18 +21,131 @@ if TYPE_CHECKING:
     from .options.generate import GenerateOptions
     from .options.info import InfoOptions
     from .options.simulate import SimulateOptions
+    from .options.tiles import BuildTilesOptions
     from .options.train import TrainOptions
+    from .simulate.archive import Job
+    from .tiles.pair import OpticalSource
+    from .tiles.synthetic import SyntheticTile
 
 
 def simulate(options: SimulateOptions) -> list[Path]:
-    """Simulate scenes; print the name of every radar image."""
+    """Simulate scenes; print the name of every radar image, or of the tile set."""
     from .simulate.archive import simulate_archive
+
+    if options.tiles is not None:
+        return [_simulate_tiles(options, options.tiles)]
 
     with console.progress("simulate") as tick:
         files = simulate_archive(options, tick)
     for path in files:
         console.say(str(path))
     return files
+
+
+def _simulate_tiles(options: SimulateOptions, folder: Path) -> Path:
+    """Simulate scenes into a tile set."""
+    from .options.table import as_plain
+    from .simulate.archive import plan
+    from .simulate.materials import LABELS
+    from .tiles.split import shares
+    from .tiles.synthetic import Drawing, write_synthetic
+
+    free = ("count", "workers", "out", "tiles")  # may change from run to run
+    settings = {name: value for name, value in as_plain(options).items() if name not in free}
+    with console.progress("simulate") as tick:
+        manifest = write_synthetic(
+            folder,
+            [Drawing(job.kind, job.seed, job) for job in plan(options)],
+            _simulated_tile,
+            {"simulate": settings},
+            shares(options.split),
+            options.workers,
+            tick,
+            LABELS,
+        )
+    _say_tiles(folder, manifest)
+    return folder
+
+
+def _simulated_tile(job: Job) -> SyntheticTile:
+    """One simulated scene in the arrays that a tile set takes; runs in other processes too."""
+    from .simulate.archive import simulate
+    from .simulate.captions import with_domain
+    from .simulate.maps import segmentation_image
+    from .tiles.synthetic import SyntheticTile
+
+    scene = simulate(job)
+    return SyntheticTile(
+        kind=scene.kind,
+        seed=scene.seed,
+        power=scene.radar.sigma_nought,
+        satellite=scene.satellite.sigma_nought,
+        optical=scene.optical,
+        segmentation=segmentation_image(scene.segmentation),
+        sketch=scene.sketch,
+        text=with_domain(scene.captions[0], "simulated"),
+        captions=scene.captions,
+        facts=scene.facts.as_plain(),
+        spacing_m=scene.radar.spacing_m,
+        looks=scene.radar.looks,
+        incidence_angle_deg=scene.radar.sensor.incidence_angle_deg,
+        center_frequency_hz=scene.radar.sensor.frequency_ghz * 1e9,
+        satellite_spacing_m=scene.satellite.spacing_m,
+        satellite_looks=scene.satellite.looks,
+    )
+
+
+def tiles_build(options: BuildTilesOptions) -> Path:
+    """Cut products into a tile set; print its folder, and on stderr what was left out and why."""
+    from .archive.registry import open_scenes
+    from .tiles.build import build_tiles
+
+    products = list(dict.fromkeys(path for one in options.sar for path in _products(one)))
+    optical = [found for one in options.optical for found in _optical(one)]
+    with console.progress("tiles") as tick:
+        manifest = build_tiles(options, products, open_scenes, optical, tick)
+    for name, reason in manifest["skipped"].items():
+        console.warn(f"left out {name}: {reason}")
+    for one in manifest["acquisitions"]:
+        for remark in one["notes"]:
+            console.note(f"{one['name']}: {remark}")
+    _say_tiles(options.out, manifest)
+    return options.out
+
+
+def _products(source: Path) -> list[Path]:
+    """Radar products of a folder, or the one product.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    from .archive.registry import find_products
+    from .errors import InputError
+
+    found = list(find_products(source))
+    if not found:
+        raise InputError(f"{source}: no radar product there; docs/readers.md lists what is read")
+    return found
+
+
+def _optical(source: Path) -> list[OpticalSource]:
+    """Optical pictures of a folder or the one picture; those that cannot be placed are named."""
+    from .tiles.pair import find_optical
+
+    return find_optical(source, lambda path, why: console.warn(f"not paired with {path}: {why}"))
+
+
+def _say_tiles(folder: Path, manifest: dict[str, Any]) -> None:
+    """What a finished tile set holds and what was left out of it."""
+    splits = ", ".join(f"{number} {split}" for split, number in manifest["splits"].items())
+    console.note(f"{manifest['tiles']} tiles: {splits}")
+    for reason, number in manifest["rejected"].items():
+        console.note(f"left out {number}: {reason}")
+    for warning in manifest["notes"]:
+        console.warn(warning)
+    console.say(str(folder))
 
 
 def generate(options: GenerateOptions) -> list[Path]:

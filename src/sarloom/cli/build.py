@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import types
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -16,6 +17,7 @@ from ..options.fields import OptionField, option_fields
 class Command:
     """One sub-command: its option table and the name of the workflow that does the work.
 
+    A name of two words, "archive index", puts the command into a group: ``sarloom archive index``.
     ``example`` is a command line a reader can copy; the help and the docs page both show it.
     ``notes`` is a paragraph for the docs page alone.
     """
@@ -26,6 +28,21 @@ class Command:
     summary: str
     example: str
     notes: str = ""
+
+    @property
+    def group(self) -> str:
+        """The first of two words, empty for a command that stands alone."""
+        return self.name.rpartition(" ")[0]
+
+    @property
+    def word(self) -> str:
+        """What is typed to choose this command within its group."""
+        return self.name.rpartition(" ")[2]
+
+    @property
+    def page(self) -> str:
+        """File name of its docs page."""
+        return f"{self.name.replace(' ', '-')}.md"
 
 
 def command_function(command: Command, run: Callable[[Any], None]) -> Callable[..., None]:
@@ -43,7 +60,7 @@ def command_function(command: Command, run: Callable[[Any], None]) -> Callable[.
     def call(**values: Any) -> None:
         for field in fields:
             value = values[field.name]
-            if field.many:
+            if field.many and not field.count:
                 # typer hands over None or an empty list for a repeated flag never given
                 values[field.name] = tuple(value) if value else field.default or ()
         run(command.table(**values))
@@ -51,19 +68,21 @@ def command_function(command: Command, run: Callable[[Any], None]) -> Callable[.
     parameters = [_parameter(field) for field in fields]
     call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     call.__annotations__ = {one.name: one.annotation for one in parameters}
-    call.__name__ = command.name
+    call.__name__ = command.word
     call.__doc__ = f"{command.summary}\n\nExample: {command.example}"
     return call
 
 
 def _parameter(field: OptionField) -> inspect.Parameter:
     kind: Any = field.kind
-    if field.many:
-        kind = list[kind] | None
-    elif field.optional:
+    if field.count:
+        kind = types.GenericAlias(tuple, (kind,) * field.count)
+    elif field.many:
+        kind = list[kind]
+    if field.optional or (field.many and not field.count):
         kind = kind | None
     default = inspect.Parameter.empty if field.required else field.default
-    if field.many and not field.required:
+    if field.many and not field.count and not field.required:
         default = list(field.default) or None
     return inspect.Parameter(
         field.name,

@@ -6,8 +6,12 @@ from ..options.demo import DemoOptions
 from ..options.generate import GenerateOptions
 from ..options.info import InfoOptions
 from ..options.simulate import SimulateOptions
+from ..options.tiles import BuildTilesOptions
 from ..options.train import TrainOptions
 from .build import Command
+
+GROUPS: dict[str, str] = {"tiles": "Cut products into tiles to train on."}
+"""First word of a grouped command -> what the group is about."""
 
 COMMANDS: tuple[Command, ...] = (
     Command(
@@ -28,6 +32,16 @@ COMMANDS: tuple[Command, ...] = (
         example="sarloom simulate harbour farmland+river --count 2 --seed 1",
         notes="A scene is complete once its JSON sidecar is there; the command run again makes "
         "only what is missing. `metadata.jsonl` makes the folder an imagefolder data set.",
+    ),
+    Command(
+        name="tiles build",
+        table=BuildTilesOptions,
+        workflow="tiles_build",
+        summary="Cut radar products into a tile set, paired with optical pictures.",
+        example="sarloom tiles build --sar /data/radar --optical /data/optical --spacing-m 0.35 "
+        "--size 512 --out tiles",
+        notes="Stopped at any moment, the same "
+        "command goes on where it was; a product that cannot be read is named and left out.",
     ),
     Command(
         name="info",

@@ -36,7 +36,7 @@ def command_page(command: Command) -> str:
 
 def index_page() -> str:
     """The list of commands."""
-    rows = [f"| [`{one.name}`]({one.name}.md) | {one.summary} |" for one in COMMANDS]
+    rows = [f"| [`{one.name}`]({one.page}) | {one.summary} |" for one in COMMANDS]
     return HEADER + "# Commands\n\n| Command | What it does |\n|---|---|\n" + "\n".join(rows) + "\n"
 
 
@@ -55,7 +55,7 @@ def recipe_page() -> str:
 
 def pages() -> dict[str, str]:
     """Every page by file name."""
-    found = {f"{command.name}.md": command_page(command) for command in COMMANDS}
+    found = {command.page: command_page(command) for command in COMMANDS}
     return {"index.md": index_page(), "recipe.md": recipe_page(), **found}
 
 

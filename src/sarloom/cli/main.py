@@ -16,7 +16,7 @@ import typer
 from .. import __version__
 from ..errors import SarloomError
 from .build import Command, command_function
-from .commands import COMMANDS
+from .commands import COMMANDS, GROUPS
 
 EXIT_WRONG_USE = 2
 EXIT_INTERRUPTED = 130
@@ -41,18 +41,29 @@ def _top(
 
 def build_app() -> typer.Typer:
     """The whole command line as a typer application."""
+    app = _typer("sarloom", None)
+    app.callback()(_top)
+    groups: dict[str, typer.Typer] = {"": app}
+    for command in COMMANDS:
+        if command.group not in groups:
+            groups[command.group] = _typer(command.group, GROUPS[command.group])
+            app.add_typer(groups[command.group], short_help=GROUPS[command.group])
+        function = command_function(command, _runner(command))
+        groups[command.group].command(
+            command.word, help=function.__doc__, short_help=command.summary
+        )(function)
+    return app
+
+
+def _typer(name: str, summary: str | None) -> typer.Typer:
     # plain help: importing and laying out rich tables would take longer than everything else
-    app = typer.Typer(
-        name="sarloom",
+    return typer.Typer(
+        name=name,
+        help=summary,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
-    app.callback()(_top)
-    for command in COMMANDS:
-        function = command_function(command, _runner(command))
-        app.command(command.name, help=function.__doc__, short_help=command.summary)(function)
-    return app
 
 
 def _runner(command: Command) -> Any:
@@ -75,8 +86,10 @@ def main(arguments: list[str] | None = None) -> None:
 def run(arguments: list[str] | None = None) -> int:
     """Run the program and return its exit status; see ``main``."""
     given = sys.argv[1:] if arguments is None else arguments
+    # nothing, or the name of a group alone: show what there is
+    asked = [*given, "--help"] if " ".join(given) in ("", *GROUPS) else given
     try:
-        status = build_app()(args=given or ["--help"], prog_name="sarloom", standalone_mode=False)
+        status = build_app()(args=asked, prog_name="sarloom", standalone_mode=False)
     except SarloomError as error:
         return _complain(str(error))
     except typer.TyperException as error:
@@ -100,5 +113,8 @@ def _complain(message: str, hint: str = "") -> int:
 
 
 def _help_hint(given: list[str]) -> str:
-    name = next((word for word in given if word in {one.name for one in COMMANDS}), "")
-    return f" (see: {' '.join(('sarloom', name, '--help')) if name else 'sarloom --help'})"
+    words = [word for word in given if not word.startswith("-")]
+    known = {" ".join(words[:count]) for count in (1, 2)}
+    names = [one.name for one in COMMANDS if one.name in known]
+    names += [one.group for one in COMMANDS if one.group in known]
+    return f" (see: {' '.join(('sarloom', *names[:1], '--help'))})"

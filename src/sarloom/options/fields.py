@@ -15,13 +15,14 @@ KINDS: tuple[type, ...] = (str, int, float, bool, Path)
 class OptionField:
     """One option as every reader of a table needs it.
 
-    ``kind`` is the type of one value; ``many`` says that the table holds a tuple of them;
-    ``optional`` that None is allowed.
+    ``kind`` is the type of one value; ``many`` says that the table holds a tuple of them, of any
+    length or of ``count`` where that is not 0; ``optional`` that None is allowed.
     """
 
     name: str
     kind: type
     many: bool
+    count: int
     optional: bool
     required: bool
     default: Any
@@ -45,7 +46,8 @@ class OptionField:
     def placeholder(self) -> str:
         """What stands for the value in help: the choices, or a word for its type."""
         words = {str: "TEXT", int: "N", float: "X", Path: "PATH", bool: ""}
-        return self.metavar or "|".join(self.choices) or words[self.kind]
+        word = self.metavar or "|".join(self.choices) or words[self.kind]
+        return " ".join([word] * self.count) if self.count and not self.metavar else word
 
     @property
     def default_text(self) -> str:
@@ -89,29 +91,34 @@ def option_fields(table: type) -> list[OptionField]:
     for field in dataclasses.fields(table):
         if "help" not in field.metadata:
             continue
-        kind, many, optional = _read_type(table, field.name, hints[field.name])
+        kind, many, count, optional = _read_type(table, field.name, hints[field.name])
         required = field.default is dataclasses.MISSING
         default = None if required else field.default
         found.append(
             OptionField(
-                field.name, kind, many, optional, required, default, **dict(field.metadata)
+                field.name, kind, many, count, optional, required, default, **dict(field.metadata)
             )
         )
     return found
 
 
-def _read_type(table: type, name: str, hint: Any) -> tuple[type, bool, bool]:
-    """Split ``tuple[int, ...] | None`` into (int, many, optional)."""
+def _read_type(table: type, name: str, hint: Any) -> tuple[type, bool, int, bool]:
+    """Split ``tuple[int, ...] | None`` into (int, many, count, optional).
+
+    ``tuple[float, float]`` is a pair given behind one flag: its count is 2.
+    """
     optional = False
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         rest = [part for part in typing.get_args(hint) if part is not type(None)]
         optional = len(rest) < len(typing.get_args(hint))
         hint = rest[0] if len(rest) == 1 else hint
-    many = False
+    many, count = False, 0
     if typing.get_origin(hint) is tuple:
         arguments = typing.get_args(hint)
         if len(arguments) == 2 and arguments[1] is Ellipsis:
             hint, many = arguments[0], True
+        elif len(set(arguments)) == 1:
+            hint, many, count = arguments[0], True, len(arguments)
     if hint not in KINDS:
         raise TypeError(f"{table.__name__}.{name}: no command-line form for the type {hint!r}")
-    return hint, many, optional
+    return hint, many, count, optional

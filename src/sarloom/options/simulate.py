@@ -44,6 +44,16 @@ class SimulateOptions:
     )
     satellite_looks: int = option(4, "looks of the satellite image", minimum=1, maximum=1000)
     captions: int = option(5, "sentences per scene", minimum=1, maximum=20)
+    tiles: Path | None = option(
+        None,
+        "write a tile set into this folder, as `sarloom tiles build` does, and no other files",
+        metavar="DIR",
+    )
+    split: str = option(
+        "0.8,0.1,0.1",
+        "with --tiles: shares of training, validation and test",
+        metavar="TRAIN,VAL,TEST",
+    )
     workers: int = option(
         0, "processes that simulate side by side; 0 for one per processor core", minimum=0
     )

@@ -39,6 +39,8 @@ def command_line(command: str, options: Any, always: Collection[str] = ()) -> st
 def _flag_words(field: OptionField, value: Any) -> list[str]:
     if field.kind is bool:
         return [field.flag if value else f"--no-{field.flag.removeprefix('--')}"]
+    if field.count:
+        return [field.flag, *(str(item) for item in value)]
     words: list[str] = []
     for item in value if field.many else (value,):
         text = str(item)

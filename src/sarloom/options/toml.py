@@ -104,6 +104,8 @@ def _typed(field: OptionField, value: Any, where: str) -> Any:
     """Bring a TOML value to the type of the field, without guessing."""
     if field.many:
         items = value if isinstance(value, list) else [value]
+        if field.count and len(items) != field.count:
+            raise InputError(f"{where}: {field.name} takes {field.count} values, not {len(items)}")
         return tuple(_typed_item(field, item, where) for item in items)
     return _typed_item(field, value, where)
 

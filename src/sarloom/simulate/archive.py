@@ -15,7 +15,7 @@ from ..options.simulate import SimulateOptions
 from .build import MIXTURES, name_of
 from .kinds import KINDS
 from .radar import Sensor
-from .scene import simulate_scene
+from .scene import SimulatedScene, simulate_scene
 from .write import is_finished, settings_hash, stem_of, write_metadata, write_scene
 
 Progress = Callable[[int, int, str], None]
@@ -129,7 +129,13 @@ def plan(options: SimulateOptions) -> Iterator[Job]:
 
 def simulate_job(job: Job) -> str:
     """Simulate and write one scene; returns its name."""
-    scene = simulate_scene(
+    write_scene(simulate(job), job.folder, job.settings)
+    return job.name
+
+
+def simulate(job: Job) -> SimulatedScene:
+    """Simulate the scene of a job."""
+    return simulate_scene(
         job.kind,
         job.seed,
         job.size,
@@ -138,8 +144,6 @@ def simulate_job(job: Job) -> str:
         satellite=job.satellite,
         caption_count=job.caption_count,
     )
-    write_scene(scene, job.folder, job.settings)
-    return job.name
 
 
 def _run(jobs: list[Job], workers: int) -> Iterator[str]:

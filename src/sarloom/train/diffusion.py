@@ -1,8 +1,9 @@
 """Training of the embedded U-Net and text encoder, together and from nothing.
 
 Velocity prediction (Salimans & Ho 2022) with min-SNR weights (Hang et al. 2023): with signal
-alpha and noise sigma, v = alpha eps - sigma x. All noise levels weigh alike, unless min-SNR weights are
-asked for: min(SNR, 5) / (SNR + 1) leaves the noisy levels, where layout is decided, a twentieth.
+alpha and noise sigma, v = alpha eps - sigma x. All noise levels weigh alike, unless min-SNR
+weights are asked for: min(SNR, 5) / (SNR + 1) leaves the noisy levels, where layout is decided, a
+twentieth.
 """
 
 from __future__ import annotations
@@ -104,7 +105,7 @@ class DiffusionTask:
         rows, columns = self._data.latents.shape[2:]
         for index in chosen.tolist():
             r, c = int(rng.integers(rows - cells + 1)), int(rng.integers(columns - cells + 1))
-            latents.append(self._data.latents[index, :, r : r + cells, c : c + cells])
+            latents.append(self._data.latents[index, :, r : r + cells, c : c + cells].float())
             weights.append(self._data.weights[index, r : r + cells, c : c + cells])
         tokens = self._tokenizer(
             [self._sentence(index, rng) for index in chosen.tolist()],
@@ -112,7 +113,7 @@ class DiffusionTask:
             truncation=True,
             return_tensors="pt",
         ).input_ids
-        return torch.stack(latents).float(), tokens, torch.stack(weights)[:, None]
+        return torch.stack(latents), tokens, torch.stack(weights)[:, None]
 
     def loss(self, draw: Draw) -> tuple[torch.Tensor, dict[str, float]]:
         """Weighted squared error of the predicted velocity."""

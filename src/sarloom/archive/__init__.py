@@ -1,0 +1,1 @@
+"""From files of radar products to scenes, and from scenes to a catalogue."""

@@ -1,0 +1,335 @@
+"""Windowed access to rasters of any size, and what their numbers mean as power.
+
+``RasterFile`` reads numbers, ``Conversion`` says what they mean, ``RasterPixels`` joins both into
+the ``Pixels`` of a scene. All can be pickled and sent to worker processes.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.enums import MaskFlags
+from rasterio.windows import Window
+
+from ..errors import FormatError, InputError
+from ..records import ComplexArray, PowerArray
+from .ground import AffineGround, FittedGround
+from .safety import check_window, open_raster, reading
+
+__all__ = [
+    "AffineGround",
+    "Conversion",
+    "FittedGround",
+    "Quantity",
+    "RasterFile",
+    "RasterPixels",
+]
+
+Quantity = Literal["amplitude", "intensity", "db", "complex", "iq", "amplitude_phase"]
+"""What the numbers of a raster are. Of two bands: 'iq' real and imaginary part, 'amplitude_phase'
+amplitude and phase [rad]."""
+
+COMPLEX_QUANTITIES = ("complex", "iq", "amplitude_phase")
+STATE_IT = "state quantity = \"db\" or \"intensity\" in a TOML beside it (docs/readers.md)"
+DAMAGED = "the image is damaged there; fetch it again"
+
+
+Point = tuple[float, float, float, float]
+"""Row, column, longitude, latitude of a place in an image."""
+
+
+class StoredImage(Protocol):
+    """Numbers on disk, read in windows, and what the file itself says of them."""
+
+    path: Path
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+
+    @property
+    def count(self) -> int:
+        """How many bands there are; they are counted from one."""
+
+    def dtype(self, band: int) -> np.dtype[Any]:
+        """Type of the numbers that ``read`` gives."""
+
+    def nodata(self, band: int) -> float | None:
+        """Stored number that means no data."""
+
+    def scaling(self, band: int) -> tuple[float, float]:
+        """Slope and offset from a stored number to its value."""
+
+    def description(self, band: int) -> str | None:
+        """Name of a band."""
+
+    def colours(self) -> tuple[str, ...]:
+        """Use of each band: 'gray', 'red', 'palette', 'alpha', 'undefined', ..."""
+
+    def crs(self) -> str | None:
+        """Coordinate system as 'EPSG:...' or WKT."""
+
+    def transform(self) -> tuple[float, float, float, float, float, float] | None:
+        """Geotransform, None where there is none."""
+
+    def points(self) -> tuple[tuple[Point, ...], str]:
+        """Places of known pixels, and in words how they are known."""
+
+    def read(self, band: int, rows: slice, columns: slice) -> NDArray[Any]:
+        """Numbers [rows, columns] as they are stored."""
+
+    def has_data(
+        self, band: int, values: NDArray[Any], rows: slice, columns: slice
+    ) -> NDArray[Any]:
+        """Where these numbers are data."""
+
+
+class RasterFile:
+    """One image file, read in windows.
+
+    A handle is opened when first needed, one for each process and thread, since GDAL's handles may
+    be shared by neither.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._local = threading.local()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"path": self.path}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["path"])  # type: ignore[misc]
+
+    @property
+    def opened(self) -> Any:
+        """The rasterio dataset of this process and thread."""
+        held = getattr(self._local, "held", None)
+        if held is None or held[0] != os.getpid():
+            held = (os.getpid(), open_raster(self.path))
+            self._local.held = held
+        return held[1]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        rows, columns = self.opened.shape
+        return int(rows), int(columns)
+
+    @property
+    def count(self) -> int:
+        """How many bands there are."""
+        return int(self.opened.count)
+
+    def dtype(self, band: int) -> np.dtype[Any]:
+        """Type of the numbers that ``read`` gives; complex integers are read as complex64."""
+        name = self.opened.dtypes[band - 1]
+        return np.dtype(np.complex64 if name == "complex_int16" else name)
+
+    def nodata(self, band: int) -> float | None:
+        """Stored number that means no data."""
+        value = self.opened.nodatavals[band - 1]
+        return None if value is None else float(value)
+
+    def scaling(self, band: int) -> tuple[float, float]:
+        """Slope and offset of a band from its tags; 1 and 0 where it has none."""
+        return float(self.opened.scales[band - 1]), float(self.opened.offsets[band - 1])
+
+    def description(self, band: int) -> str | None:
+        """Name of a band from its tags."""
+        text = self.opened.descriptions[band - 1]
+        return None if text is None else str(text)
+
+    def colours(self) -> tuple[str, ...]:
+        """Use of each band. A palette that is a plain grey ramp is grey."""
+        names = tuple(str(use.name) for use in self.opened.colorinterp)
+        if names == ("palette",):
+            palette = self.opened.colormap(1)
+            if all(colour[:3] == (level,) * 3 for level, colour in palette.items()):
+                return ("gray",)
+        return names
+
+    def crs(self) -> str | None:
+        """Coordinate system, as an EPSG code where it is one."""
+        found = self.opened.crs
+        if not found:
+            return None
+        code = found.to_epsg()
+        return f"EPSG:{code}" if code else str(found.to_wkt())
+
+    def transform(self) -> tuple[float, float, float, float, float, float] | None:
+        """Geotransform; None for the identity that stands for none."""
+        found = self.opened.transform
+        if found.is_identity:
+            return None
+        return (*map(float, tuple(found)[:6]),)  # type: ignore[return-value]
+
+    def points(self) -> tuple[tuple[Point, ...], str]:
+        """Ground control points, or points through rational polynomials at their mean height."""
+        from .control import control_points
+
+        with reading(self.path, "its control points are damaged; fetch it again"):
+            return control_points(self.opened)
+
+    def close(self) -> None:
+        """Let go of this thread's handle; the next read opens it again."""
+        held = getattr(self._local, "held", None)
+        self._local.held = None
+        if held is not None and held[0] == os.getpid():
+            held[1].close()
+
+    def read(self, band: int, rows: slice, columns: slice) -> NDArray[Any]:
+        """Numbers [rows, columns] of one band (from 1) as they are stored.
+
+        Raises
+        ------
+        InputError
+            If the window leaves the image or exceeds the pixel budget.
+        FormatError
+            If the file is damaged there.
+        """
+        check_window(self.path, self.shape, rows, columns)
+        window = Window.from_slices(rows, columns)
+        with reading(self.path, DAMAGED):
+            return np.asarray(self.opened.read(band, window=window))
+
+    def has_data(
+        self, band: int, values: NDArray[Any], rows: slice, columns: slice
+    ) -> NDArray[Any]:
+        """Where the numbers of a window [rows, columns] are data, by nodata value and mask."""
+        nodata = self.opened.nodatavals[band - 1]
+        valid = np.isfinite(values)
+        if nodata is not None and np.isfinite(nodata):
+            valid &= values != nodata
+        if MaskFlags.per_dataset in self.opened.mask_flag_enums[band - 1]:
+            with reading(self.path, DAMAGED):
+                window = Window.from_slices(rows, columns)
+                valid &= self.opened.read_masks(band, window=window) != 0
+        return np.asarray(valid)
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """How stored numbers become linear power.
+
+    A number DN means the value v = slope DN^(1/exponent) + offset. Power is factor v^2 of an
+    amplitude or complex value, factor v of an intensity, and factor 10^(v/10) of decibels.
+    """
+
+    quantity: Quantity
+    factor: float = 1.0
+    slope: float = 1.0
+    offset: float = 0.0
+    exponent: float = 1.0
+    """Amplitudes only: DN is the amplitude to this power."""
+    nodata: float | None = None
+    """A stored number that means no data, besides the file's own."""
+    assumed: bool = False
+    """Whether the quantity was taken for granted instead of stated by the product."""
+
+    @property
+    def is_complex(self) -> bool:
+        """Whether there is a phase."""
+        return self.quantity in COMPLEX_QUANTITIES
+
+    def value(self, stored: NDArray[Any]) -> NDArray[Any]:
+        """The value of stored numbers; of complex ones slope times the number."""
+        if self.is_complex:
+            return np.asarray(stored.astype(np.complex64, copy=False) * np.float32(self.slope))
+        value = stored.astype(np.float64)
+        if self.exponent != 1.0:
+            value = np.sign(value) * np.abs(value) ** (1.0 / self.exponent)
+        return np.asarray(value * self.slope + self.offset)
+
+    def power(self, path: Path, stored: NDArray[Any], valid: NDArray[Any]) -> PowerArray:
+        """Linear power, NaN where not valid.
+
+        Raises
+        ------
+        FormatError
+            If the numbers contradict the quantity, such as a negative amplitude.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            value = self.value(stored)
+            value[~valid] = np.nan
+            if not self.is_complex:
+                _refuse_negative(path, self.quantity, value, self.assumed)
+            power: NDArray[Any]
+            if self.is_complex:
+                power = value.real**2 + value.imag**2
+            elif self.quantity == "amplitude":
+                power = value**2
+            elif self.quantity == "db":
+                power = 10.0 ** (value / 10.0)
+            else:
+                power = np.maximum(value, 0.0)
+            return _finite(path, (power * self.factor).astype(np.float32), valid)
+
+
+class RasterPixels:
+    """The ``Pixels`` of one channel: one band of a file, or two for 'iq' and 'amplitude_phase'."""
+
+    def __init__(self, file: StoredImage, band: int, conversion: Conversion) -> None:
+        self.file = file
+        self.band = band
+        self.conversion = conversion
+
+    def power(self, rows: slice, columns: slice) -> PowerArray:
+        """Linear power [rows, columns]; NaN where there is no data."""
+        stored, valid = self._stored(rows, columns)
+        return self.conversion.power(self.file.path, stored, valid)
+
+    def complex(self, rows: slice, columns: slice) -> ComplexArray:
+        """Complex amplitude [rows, columns] with ``power`` as its squared modulus."""
+        if self.conversion.quantity not in COMPLEX_QUANTITIES:
+            raise InputError(f"{self.file.path}: is detected and has no phase; use its power")
+        stored, valid = self._stored(rows, columns)
+        with np.errstate(over="ignore", invalid="ignore"):
+            value = self.conversion.value(stored) * np.float32(np.sqrt(self.conversion.factor))
+            _finite(self.file.path, np.abs(value), valid)
+        return np.where(valid, value, np.complex64(complex(np.nan, np.nan)))
+
+    def _stored(self, rows: slice, columns: slice) -> tuple[NDArray[Any], NDArray[Any]]:
+        stored = self.file.read(self.band, rows, columns)
+        valid = self.file.has_data(self.band, stored, rows, columns)
+        if self.conversion.nodata is not None and np.isfinite(self.conversion.nodata):
+            valid &= stored != self.conversion.nodata
+        if self.conversion.quantity in ("iq", "amplitude_phase"):
+            second = self.file.read(self.band + 1, rows, columns)
+            valid &= self.file.has_data(self.band + 1, second, rows, columns)
+            slope, offset = self.file.scaling(self.band + 1)
+            other = (second * slope + offset).astype(np.float32)
+            if self.conversion.quantity == "iq":
+                stored = stored.astype(np.float32) + np.complex64(1j) * other
+            else:
+                amplitude = stored.astype(np.float64) ** (1.0 / self.conversion.exponent)
+                stored = amplitude.astype(np.float32) * np.exp(np.complex64(1j) * other)
+        return stored, valid
+
+
+def _refuse_negative(path: Path, quantity: str, value: NDArray[Any], assumed: bool) -> None:
+    """Amplitudes below zero, or mostly negative intensities, are decibels under a false name.
+
+    Intensities with the noise level taken off may lie a little below zero; these become zero.
+    """
+    if quantity == "db" or not (value < 0).any():
+        return
+    mostly = np.nanmin(value) < -1.0 and (value < 0).mean() > 0.5
+    if quantity != "intensity" or mostly:
+        how = "taken for granted" if assumed else "stated"
+        raise FormatError(
+            f"{path}: negative numbers in what was {how} to be {quantity}; {STATE_IT}"
+        )
+
+
+def _finite(path: Path, power: NDArray[Any], valid: NDArray[Any]) -> PowerArray:
+    """Refuse infinite power made of finite numbers: no radar measures 10^38."""
+    if not np.isfinite(power[valid]).all():
+        raise FormatError(f"{path}: numbers too large for a radar image; {DAMAGED}")
+    return np.asarray(power, np.float32)

@@ -1,0 +1,239 @@
+"""What there is to cut: every channel of every product with its grid, before a pixel is cut."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import FormatError, InputError
+from ..files import sha256_of
+from .cut import Limits, read_cell
+from .grid import TileGrid, plan_grids
+from .ledger import Ledger, key_of
+from .tone import AmplitudeSums
+
+if TYPE_CHECKING:
+    from ..records import Scene
+
+OpenScenes = Callable[[Path], "list[Scene]"]
+"""A function of a module, so that it can travel to another process."""
+
+
+@dataclass(frozen=True)
+class Cutting:
+    """How scenes are cut; the same for all of a set."""
+
+    spacings_m: tuple[float, ...]
+    size: int
+    overlap: float
+    rotate: bool
+    force: bool
+    polarizations: tuple[str, ...]
+    limits: Limits
+
+    def grids(self, scene: Scene) -> list[TileGrid]:
+        """Grids of a scene, finest first."""
+        return plan_grids(
+            scene,
+            self.spacings_m,
+            self.size,
+            self.overlap,
+            rotate=self.rotate,
+            force=self.force,
+        )
+
+
+@dataclass(frozen=True)
+class Acquisition:
+    """One channel that will be cut: plain values that travel between processes."""
+
+    path: Path
+    identifier: str
+    sha256: str
+    cells: int
+    footprint: tuple[tuple[float, float], ...] | None
+    grid: dict[str, Any]
+    notes: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """Unique in an archive: two products may call themselves the same."""
+        return f"{self.identifier}-{key_of(self.sha256, self.identifier)[:6]}"
+
+
+@dataclass
+class Survey:
+    """Acquisitions to cut, and products that cannot be, with the reason."""
+
+    acquisitions: list[Acquisition] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SurveyJob:
+    """One product to look at."""
+
+    path: Path
+    open_scenes: OpenScenes
+    cutting: Cutting
+    ledger: Ledger
+
+
+def survey_product(job: SurveyJob) -> Survey:
+    """Open a product and plan its grids; whatever is wrong with it becomes a reason to skip it."""
+    found = Survey()
+    try:
+        scenes = job.open_scenes(job.path)
+        digest = source_hash(job.path, job.ledger)
+    except (InputError, OSError) as error:
+        found.skipped[str(job.path)] = str(error)
+        return found
+    wanted = job.cutting.polarizations
+    for scene in scenes:
+        if wanted and scene.polarization not in wanted:
+            continue
+        try:
+            grids = job.cutting.grids(scene)
+        except InputError as error:
+            found.skipped[f"{job.path} ({scene.identifier})"] = str(error)
+            continue
+        found.acquisitions.append(
+            Acquisition(
+                path=job.path,
+                identifier=scene.identifier,
+                sha256=digest,
+                cells=len(grids[0].cells()),
+                footprint=scene.footprint,
+                grid={"scales": [grid.record() for grid in grids]},
+                notes=tuple(dict.fromkeys((*scene.notes, *grids[0].notes))),
+            )
+        )
+    return found
+
+
+def merged(surveys: Sequence[Survey]) -> Survey:
+    """One survey, sorted, each acquisition once however many copies of its product there are.
+
+    Raises
+    ------
+    InputError
+        If nothing can be cut; with the reason where there is one product only.
+    """
+    whole = Survey()
+    seen: dict[tuple[str, str], Acquisition] = {}
+    everything = sorted(
+        (one for survey in surveys for one in survey.acquisitions),
+        key=lambda one: (str(one.path), one.identifier),
+    )
+    for survey in surveys:
+        whole.skipped |= survey.skipped
+    for one in everything:
+        first = seen.setdefault((one.sha256, one.identifier), one)
+        if first is one:
+            whole.acquisitions.append(one)
+        else:
+            whole.skipped[str(one.path)] = f"the same product as {first.path}"
+    if not whole.acquisitions:
+        reasons = list(whole.skipped.values())
+        if len(reasons) == 1:
+            raise InputError(reasons[0])
+        raise InputError(
+            f"nothing to cut: {len(reasons)} products were looked at"
+            + (f"; the first: {reasons[0]}" if reasons else ", none has the wanted polarisation")
+        )
+    return whole
+
+
+def source_hash(path: Path, ledger: Ledger) -> str:
+    """SHA-256 of a file, remembered by name, size and time; of names and sizes of a folder."""
+    if path.is_dir():
+        listed = sorted(
+            (str(one.relative_to(path)), one.stat().st_size)
+            for one in path.rglob("*")
+            if one.is_file()
+        )
+        return hashlib.sha256(repr(listed).encode()).hexdigest()
+    found = path.stat()
+    key = key_of("hash", str(path.resolve()), found.st_size, found.st_mtime_ns)
+    kept = ledger.remembered(key)
+    if kept is None:
+        kept = {"sha256": sha256_of(path)}
+        ledger.remember(key, kept)
+    return str(kept["sha256"])
+
+
+@lru_cache(maxsize=2)
+def opened(
+    open_scenes: OpenScenes, path: Path, identifier: str, sha256: str, cutting: Cutting
+) -> tuple[Scene, list[TileGrid]]:
+    """A scene and its grids; kept, as a process cuts one scene for a while.
+
+    Raises
+    ------
+    FormatError
+        If the product no longer holds the channel.
+    """
+    for scene in open_scenes(path):
+        if scene.identifier == identifier:
+            return scene, cutting.grids(scene)
+    raise FormatError(f"{path} changed while it was being cut: run the command again")
+
+
+@dataclass(frozen=True)
+class ToneJob:
+    """One acquisition whose amplitudes are measured."""
+
+    acquisition: Acquisition
+    open_scenes: OpenScenes
+    cutting: Cutting
+    sample: int
+    ledger: Ledger
+
+    @property
+    def key(self) -> str:
+        """Everything that the sums hang on."""
+        one = self.acquisition
+        return key_of("tone", one.sha256, one.identifier, one.grid, self.sample)
+
+
+def measure_acquisition(job: ToneJob) -> tuple[str, AmplitudeSums, int]:
+    """Running sums over evenly spread tiles of an acquisition, and how many tiles these were.
+
+    Tiles, not pixels of the product, because averaging narrows the law of amplitude: the mean of a
+    single-look product and three deviations is well above any sixteen-look tile made of it.
+    """
+    one = job.acquisition
+    kept = job.ledger.remembered(job.key)
+    if kept is not None:
+        return one.name, AmplitudeSums(**kept["sums"]), int(kept["tiles"])
+    scene, grids = opened(job.open_scenes, one.path, one.identifier, one.sha256, job.cutting)
+    cells = grids[0].cells()
+    sums, tiles = AmplitudeSums(), 0
+    for index in spread(len(cells), job.sample):
+        try:
+            power = read_cell(scene, grids[0], cells[index]).power
+        except FormatError:
+            continue  # the tile will be left out and counted when its turn comes
+        sums.add(np.sqrt(power))
+        tiles += 1
+    job.ledger.remember(job.key, {"sums": vars(sums), "tiles": tiles})
+    return one.name, sums, tiles
+
+
+def spread(count: int, sample: int) -> list[int]:
+    """``sample`` numbers below ``count``, evenly spread; all of them for 0 or few.
+
+    Steps by the golden ratio rather than by a fixed stride, which could fall in with the columns
+    of a grid and see one column only.
+    """
+    if sample == 0 or count <= sample:
+        return list(range(count))
+    golden = (5**0.5 - 1) / 2
+    picked = {int((0.5 + number * golden) % 1.0 * count) for number in range(sample)}
+    return sorted(picked)
