@@ -262,7 +262,9 @@ def stored(pixel_type: str, first: np.ndarray, second: np.ndarray) -> np.ndarray
     """Pixels as sarkit wants them: real and imaginary part, or amplitude and phase."""
     dtype = sicd.PIXEL_TYPES[pixel_type]["dtype"]
     if dtype.names is None:
-        return (first + 1j * second).astype(dtype)
+        out = first.astype(dtype)
+        out.imag = second
+        return out
     out = np.empty(first.shape, dtype)
     out[dtype.names[0]], out[dtype.names[1]] = first, second
     return out

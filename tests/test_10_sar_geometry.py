@@ -26,9 +26,7 @@ def test_layover_and_shadow_of_a_ten_metre_wall(
     assert geometry.layover_ground(10, angle) == pytest.approx(on_plane)
 
 
-@given(
-    st.floats(-1e4, 1e4), st.floats(5, 85), st.floats(-100, 100)
-)
+@given(st.floats(-1e4, 1e4), st.floats(5, 85), st.floats(-100, 100))
 def test_slant_and_ground_are_inverse_on_the_plane(x: float, angle: float, z: float) -> None:
     back = geometry.ground_from_slant(geometry.slant_from_ground(x, angle), angle)
     assert back == pytest.approx(x, abs=1e-7)
@@ -83,8 +81,9 @@ def test_decibel_window_keeps_power_and_looks_in_eight_bits(amplitude: np.ndarra
     assert enl_moment(back**2) == pytest.approx(enl_moment(amplitude**2), abs=0.006)
 
 
-@pytest.mark.parametrize(("dtype", "tolerance"), [("uint8", 2e-3), ("uint16", 8e-6),
-                                                  ("float32", 1e-7)])
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [("uint8", 2e-3), ("uint16", 8e-6), ("float32", 1e-7)]
+)
 def test_round_trip_error_is_half_a_step(
     amplitude: np.ndarray, dtype: str, tolerance: float
 ) -> None:

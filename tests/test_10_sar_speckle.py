@@ -37,16 +37,24 @@ TABLE = {  # looks: amplitude mean, amplitude CV, intensity CV, E ln I, var ln I
 @pytest.mark.parametrize("looks", TABLE)
 def test_theory_agrees_with_the_published_table(looks: int) -> None:
     m = log_moments(looks)
-    found = (m.amplitude_mean, m.amplitude_cv, m.intensity_cv, m.log_mean, m.log_variance,
-             m.bias_db, m.deviation_db)
+    found = (
+        m.amplitude_mean,
+        m.amplitude_cv,
+        m.intensity_cv,
+        m.log_mean,
+        m.log_variance,
+        m.bias_db,
+        m.deviation_db,
+    )
     assert found == pytest.approx(TABLE[looks], abs=6e-4)
 
 
 @pytest.mark.parametrize("looks", [1, 2, 4, 16])
 def test_drawn_speckle_has_the_moments_of_its_looks(looks: int) -> None:
     count = 512 * 512
-    power = speckle_intensity(np.full((512, 512), 2.5, np.float32), looks,
-                              np.random.default_rng(looks))
+    power = speckle_intensity(
+        np.full((512, 512), 2.5, np.float32), looks, np.random.default_rng(looks)
+    )
     theory = log_moments(looks)
     assert power.dtype == np.float32
     assert abs(power.mean() / 2.5 - 1) < 3 * theory.intensity_cv / np.sqrt(count)
@@ -84,8 +92,9 @@ def test_noise_is_circular() -> None:
 
 @pytest.mark.parametrize("window", ["uniform", "taylor", "hamming"])
 def test_impulse_response_keeps_mean_power(window: str) -> None:
-    image = speckle_complex(np.full((512, 512), 0.3, np.float32), np.random.default_rng(4),
-                            PointSpread(window, 1.2))
+    image = speckle_complex(
+        np.full((512, 512), 0.3, np.float32), np.random.default_rng(4), PointSpread(window, 1.2)
+    )
     inner = intensity(image)[32:-32, 32:-32]
     assert inner.mean() == pytest.approx(0.3, rel=0.015)
 

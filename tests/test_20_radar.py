@@ -114,8 +114,9 @@ def test_layover_and_shadow_of_a_wall_are_right_within_a_cell(angle: float) -> N
     assert abs((foot - bright[0]) * SPACING - geometry.layover_ground(height, angle)) <= SPACING
     dark = np.flatnonzero(scene.shadow[row])
     far_edge = (near_edge + depth) / SPACING
-    assert abs((dark[-1] + 1 - far_edge) * SPACING
-               - geometry.shadow_ground(height, angle)) <= SPACING
+    assert (
+        abs((dark[-1] + 1 - far_edge) * SPACING - geometry.shadow_ground(height, angle)) <= SPACING
+    )
     assert np.all(scene.sigma_nought[row, dark[2:-2]] == 0)
     assert not scene.shadow[row, : int(foot)].any()
 
@@ -214,7 +215,7 @@ def test_texture_has_the_order_and_mean_of_its_material() -> None:
 def test_texture_table_has_the_gamma_marginal_of_every_material() -> None:
     deviate = np.random.default_rng(8).standard_normal(200_000).astype(np.float32)
     for code, material in enumerate(MATERIALS):
-        index = ((np.clip(deviate, -REACH, REACH) + REACH) * (DEVIATES - 1) / (2 * REACH) + 0.5)
+        index = (np.clip(deviate, -REACH, REACH) + REACH) * (DEVIATES - 1) / (2 * REACH) + 0.5
         texture = texture_table()[code][index.astype(int)]
         nu = material.texture_nu
         assert texture.mean() == pytest.approx(1, abs=4 / np.sqrt(nu * deviate.size))
@@ -348,8 +349,9 @@ def test_shadow_is_filled_with_thermal_noise() -> None:
     image = observe(scene, AIRBORNE, np.random.default_rng(4))
     dark = image.sigma_nought[64:192, 100:160]
     assert scene.sigma_nought[64:192, 100:160].max() == 0
-    assert decibels(dark.mean()) == pytest.approx(AIRBORNE.noise_equivalent_sigma_nought_db,
-                                                  abs=0.25)
+    assert decibels(dark.mean()) == pytest.approx(
+        AIRBORNE.noise_equivalent_sigma_nought_db, abs=0.25
+    )
 
 
 def test_satellite_sees_the_same_world_coarser() -> None:

@@ -112,7 +112,6 @@ def test_fit_keeps_power_and_crops_the_middle(scene: np.ndarray) -> None:
     assert fit(scene, 128, 96).shape == (96, 128)
 
 
-
 @pytest.mark.parametrize("scheduler", ["ddim", "euler", "dpm++", "unipc"])
 def test_strength_decides_how_much_of_the_image_is_left(scheduler: str) -> None:
     """The start is less and less like the image, and by as much as the schedule says."""

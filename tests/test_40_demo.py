@@ -46,7 +46,7 @@ def test_page_shows_every_picture_with_its_words_and_needs_no_network(tmp_path: 
     pictures = [tmp_path / "a 1.png", tmp_path / "sub folder" / "b#2.png"]
     for picture in pictures:
         picture.write_bytes(b"")
-    evil = 'a <script>"harbour"</script> & \'ships\''
+    evil = "a <script>\"harbour\"</script> & 'ships'"
     exhibits = [Exhibit(pictures[0], evil, f"sarloom generate {shlex.quote(evil)}")]
     exhibits.append(Exhibit(pictures[1], "plain"))
     page = tmp_path / "index.html"

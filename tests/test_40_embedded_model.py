@@ -55,7 +55,12 @@ def test_stock_diffusers_draws_the_same_picture_without_this_package(
     subprocess.run([sys.executable, "-c", SCRIPT, str(folder), str(stock_file)], check=True)
     stock = np.load(stock_file)
     ours = sarloom.generate(
-        "A SAR image of a forest", seed=3, size=256, steps=4, guidance=5.0, scheduler="ddim",
+        "A SAR image of a forest",
+        seed=3,
+        size=256,
+        steps=4,
+        guidance=5.0,
+        scheduler="ddim",
         looks=0,
     )[0]
     radiometry = sarloom.models.radiometry.Radiometry.load(folder)

@@ -78,7 +78,8 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["generate", "x", "--model", "no/such/folder/anywhere"], "no/such/folder/anywhere"),
         (["generate", "x", "--init", "no-such.png"], "no-such.png"),
         (["info", "no-such.png"], "no-such.png"),
-        (["tiles", "biuld"], "Did you mean 'build'? (see: sarloom tiles --help)"),
+        (["archive", "serch"], "Did you mean 'search'? (see: sarloom archive --help)"),
+        (["archive", "search", "x", "--bbox", "1", "2"], "(see: sarloom archive search --help)"),
     ],
 )
 def test_a_mistake_is_one_line_and_status_2(
@@ -200,9 +201,7 @@ def test_no_arguments_shows_the_commands(capsys: pytest.CaptureFixture[str]) -> 
 
 
 @pytest.mark.parametrize("group", sorted({command.group for command in COMMANDS} - {""}))
-def test_a_group_alone_shows_its_commands(
-    group: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_group_alone_shows_its_commands(group: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run([group]) == 0
     text = " ".join(capsys.readouterr().out.split())
     members = [command for command in COMMANDS if command.group == group]

@@ -50,12 +50,11 @@ class PlaneGround:
         )
 
     def to_ground(self, rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        centred = [
-            np.asarray(v) - (n - 1) / 2 for v, n in zip((rows, columns), self.shape, strict=True)
-        ]
+        down = np.asarray(rows) - (self.shape[0] - 1) / 2
+        across = np.asarray(columns) - (self.shape[1] - 1) / 2
         m = self._matrix()
-        x = centred[0] * m[0, 0] + centred[1] * m[1, 0]
-        y = centred[0] * m[0, 1] + centred[1] * m[1, 1]
+        x = down * m[0, 0] + across * m[1, 0]
+        y = down * m[0, 1] + across * m[1, 1]
         return to_lonlat(self.crs).transform(x, y)
 
     def to_image(self, lon: np.ndarray, lat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

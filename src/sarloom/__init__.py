@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from .archive.catalogue import index_archive as index_archive
+    from .archive.search import search_archive as search_archive
     from .errors import FormatError as FormatError
     from .errors import InputError as InputError
     from .errors import MissingExtraError as MissingExtraError
@@ -55,11 +57,13 @@ _HOME: dict[str, str] = {
     "embedded_model_path": "models.embedded",
     "enl_blocks": "sar.speckle",
     "generate": "generate",
+    "index_archive": "archive.catalogue",
     "load_model": "models.load",
     "SimulateOptions": "options.simulate",
     "SimulatedScene": "simulate.scene",
     "multilook": "sar.multilook",
     "read_info": "generate.info",
+    "search_archive": "archive.search",
     "simulate_archive": "simulate.archive",
     "simulate_scene": "simulate.scene",
     "speckle_complex": "sar.speckle",

@@ -57,9 +57,7 @@ def _bar(label: str) -> Iterator[Tick]:
         TextColumn("left"),
         Remaining(),
     )
-    bar = Progress(
-        *columns, console=Console(stderr=True), transient=True, redirect_stdout=False
-    )
+    bar = Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False)
     with bar:
         task = bar.add_task(label, total=None)
         yield lambda done, total, doing: bar.update(

@@ -17,11 +17,18 @@ if TYPE_CHECKING:
     from .demo.page import Exhibit
     from .generate.run import OnStep
     from .models.loaded import LoadedModel
+    from .options.archive import IndexOptions, SearchOptions
     from .options.demo import DemoOptions
     from .options.generate import GenerateOptions
     from .options.info import InfoOptions
     from .options.simulate import SimulateOptions
-    from .options.tiles import BuildTilesOptions
+    from .options.tiles import (
+        BuildTilesOptions,
+        CheckTilesOptions,
+        ExportTilesOptions,
+        StatsTilesOptions,
+        ViewTilesOptions,
+    )
     from .options.train import TrainOptions
     from .simulate.archive import Job
     from .tiles.pair import OpticalSource
@@ -114,7 +121,7 @@ def tiles_build(options: BuildTilesOptions) -> Path:
 
 
 def _products(source: Path) -> list[Path]:
-    """Radar products of a folder, or the one product.
+    """Radar products of a folder, a catalogue, or the one product.
 
     Raises
     ------
@@ -124,7 +131,12 @@ def _products(source: Path) -> list[Path]:
     from .archive.registry import find_products
     from .errors import InputError
 
-    found = list(find_products(source))
+    if source.suffix == ".parquet" and source.is_file():
+        from .archive.search import product_paths
+
+        found = product_paths(source)
+    else:
+        found = list(find_products(source))
     if not found:
         raise InputError(f"{source}: no radar product there; docs/readers.md lists what is read")
     return found
@@ -137,6 +149,69 @@ def _optical(source: Path) -> list[OpticalSource]:
     return find_optical(source, lambda path, why: console.warn(f"not paired with {path}: {why}"))
 
 
+def tiles_check(options: CheckTilesOptions) -> None:
+    """Check a tile set; print every finding.
+
+    Raises
+    ------
+    InputError
+        If there is an error among the findings, so that a script can stop.
+    """
+    from .errors import InputError
+    from .tiles.check import check_tiles
+
+    with console.progress("check") as tick:
+        findings = check_tiles(options.folder, tick)
+    if options.json:
+        console.say(json.dumps([dataclasses.asdict(one) for one in findings], indent=2))
+    else:
+        for one in findings:
+            console.say(f"{one.level}: {one.text}")
+    errors = sum(one.level == "Error" for one in findings)
+    if errors:
+        raise InputError(f"{options.folder}: {errors} errors; build the set again")
+    if not findings:
+        console.note(f"{options.folder}: nothing to complain of")
+
+
+def tiles_view(options: ViewTilesOptions) -> Path:
+    """Write a contact sheet of a tile set; print its path."""
+    from .tiles.view import write_sheet
+
+    path = options.out or options.folder.with_name(f"{options.folder.name}-contact-sheet.png")
+    write_sheet(options.folder, path, options.count, options.split, options.cell)
+    console.say(str(path))
+    return path
+
+
+def tiles_stats(options: StatsTilesOptions) -> Path:
+    """Measure a tile set; print figures, write a picture and print its path."""
+    from .tiles.stats import describe_figures, draw_figures, measure_tiles
+
+    path = options.out or options.folder.with_name(f"{options.folder.name}-statistics.png")
+    with console.progress("stats") as tick:
+        figures = measure_tiles(options.folder, options.sample, tick)
+    draw_figures(figures, path)
+    if options.json:
+        console.say(json.dumps({**figures.as_plain(), "picture": str(path)}, indent=2))
+    else:
+        for name, value in describe_figures(figures):
+            console.say(f"{name + ':':<22} {value}")
+        console.say(str(path))
+    return path
+
+
+def tiles_export(options: ExportTilesOptions) -> Path:
+    """Write a tile set in a layout that other programs read; print its folder."""
+    from .tiles.export import export_tiles
+
+    with console.progress("export") as tick:
+        number = export_tiles(options, tick)
+    console.note(f"{number} tiles")
+    console.say(str(options.out))
+    return options.out
+
+
 def _say_tiles(folder: Path, manifest: dict[str, Any]) -> None:
     """What a finished tile set holds and what was left out of it."""
     splits = ", ".join(f"{number} {split}" for split, number in manifest["splits"].items())
@@ -146,6 +221,60 @@ def _say_tiles(folder: Path, manifest: dict[str, Any]) -> None:
     for warning in manifest["notes"]:
         console.warn(warning)
     console.say(str(folder))
+
+
+def index(options: IndexOptions) -> Path:
+    """List the radar products of a folder in a catalogue; print its name."""
+    from .archive.catalogue import beside, index_archive
+
+    with console.progress("index") as tick:
+        done = index_archive(options.folder, options.out, fresh=options.fresh, tick=tick)
+    kept = done.products - done.read
+    console.note(
+        f"{done.items} channels of {done.products - len(done.broken)} products"
+        + (f"; {kept} products had not changed" if kept else "")
+    )
+    if done.broken:
+        path, reason = next(iter(done.broken.items()))
+        console.warn(
+            f"{len(done.broken)} products cannot be read, listed in "
+            f"{beside(done.catalogue, 'broken')}; the first: {reason or path}"
+        )
+    console.say(str(done.catalogue))
+    return done.catalogue
+
+
+def search(options: SearchOptions) -> None:
+    """Print the products that fit, one a line: identifier, what is known of it, and its place."""
+    from .archive.search import search as find
+    from .archive.stac import href_of
+
+    number = 0
+    with console.progress("list") as tick:
+        for item in find(options, tick, console.warn):
+            number += 1
+            if options.json:
+                console.say(json.dumps(item.to_dict(include_self_link=False)))
+            else:
+                console.say("\t".join([item.id, *_described(item.properties), href_of(item)]))
+    console.note(f"{number} found")
+
+
+def _described(has: dict[str, Any]) -> list[str]:
+    """Time, band and polarisation, spacing, incidence and look side of an item; - if not stated."""
+    known_time = not has.get("sarloom:time_unknown")
+    time = (has.get("datetime") or has.get("start_datetime")) if known_time else None
+    spacings = [has.get("sar:pixel_spacing_range"), has.get("sar:pixel_spacing_azimuth")]
+    spacing = max((one for one in spacings if one is not None), default=has.get("gsd"))
+    angle = has.get("view:incidence_angle")
+    return [
+        str(time)[:19] if time else "-",
+        str(has.get("sar:frequency_band") or "-"),
+        ",".join(has.get("sar:polarizations") or ["-"]),
+        "-" if spacing is None else f"{spacing:.4g} m",
+        "-" if angle is None else f"{angle:.1f} deg",
+        str(has.get("sar:observation_direction") or "-"),
+    ]
 
 
 def generate(options: GenerateOptions) -> list[Path]:

@@ -26,10 +26,8 @@ class ArrayFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._array = self._map()
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return ArrayFile, (self.path,)
+        array = self._map()
+        self._shape, self._dtype = array.shape, array.dtype
 
     def _map(self) -> NDArray[Any]:
         if magic_of(self.path) != "npy":
@@ -46,17 +44,17 @@ class ArrayFile:
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns."""
-        _, rows, columns = self._array.shape
+        _, rows, columns = self._shape
         return int(rows), int(columns)
 
     @property
     def count(self) -> int:
         """How many bands there are."""
-        return int(self._array.shape[0])
+        return int(self._shape[0])
 
     def dtype(self, band: int) -> np.dtype[Any]:
         """Type of the numbers."""
-        return self._array.dtype
+        return self._dtype
 
     def nodata(self, band: int) -> float | None:
         """The format knows no such number."""
@@ -89,8 +87,11 @@ class ArrayFile:
     def read(self, band: int, rows: slice, columns: slice) -> NDArray[Any]:
         """Numbers [rows, columns] of one band (from 1), in the machine's byte order."""
         check_window(self.path, self.shape, rows, columns)
+        array = self._map()  # not held: a mapped file is an open file
+        if (array.shape, array.dtype) != (self._shape, self._dtype):
+            raise FormatError(f"{self.path}: was replaced while it was read; open it again")
         with reading(self.path, RESAVE):
-            window = self._array[band - 1, rows, columns]
+            window = array[band - 1, rows, columns]
             return np.array(window, window.dtype.newbyteorder("="))
 
     def has_data(

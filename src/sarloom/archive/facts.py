@@ -17,9 +17,7 @@ from ..errors import FormatError
 from ..records import Calibration, Plane, RangeAxis
 from .raster import Quantity
 
-POLARIZATIONS = frozenset(
-    sent + received for sent in "HVRL" for received in "HVRL"
-)
+POLARIZATIONS = frozenset(sent + received for sent in "HVRL" for received in "HVRL")
 
 
 @dataclass(frozen=True)

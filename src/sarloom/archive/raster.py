@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -35,8 +36,11 @@ Quantity = Literal["amplitude", "intensity", "db", "complex", "iq", "amplitude_p
 """What the numbers of a raster are. Of two bands: 'iq' real and imaginary part, 'amplitude_phase'
 amplitude and phase [rad]."""
 
+MAX_OPEN_FILES = 16
+"""Handles that a thread keeps open; each may hold some megabytes of GDAL's block cache."""
+
 COMPLEX_QUANTITIES = ("complex", "iq", "amplitude_phase")
-STATE_IT = "state quantity = \"db\" or \"intensity\" in a TOML beside it (docs/readers.md)"
+STATE_IT = 'state quantity = "db" or "intensity" in a TOML beside it (docs/readers.md)'
 DAMAGED = "the image is damaged there; fetch it again"
 
 
@@ -90,31 +94,35 @@ class StoredImage(Protocol):
         """Where these numbers are data."""
 
 
+_held = threading.local()
+
+
 class RasterFile:
     """One image file, read in windows.
 
     A handle is opened when first needed, one for each process and thread, since GDAL's handles may
-    be shared by neither.
+    be shared by neither. The few used last are kept open, however many files there are.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._local = threading.local()
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(state["path"])  # type: ignore[misc]
 
     @property
     def opened(self) -> Any:
         """The rasterio dataset of this process and thread."""
-        held = getattr(self._local, "held", None)
-        if held is None or held[0] != os.getpid():
-            held = (os.getpid(), open_raster(self.path))
-            self._local.held = held
-        return held[1]
+        if getattr(_held, "process", None) != os.getpid():
+            _held.process, _held.handles = os.getpid(), OrderedDict()
+        handles: OrderedDict[Path, tuple[tuple[int, int], Any]] = _held.handles
+        with reading(self.path, "check that it is still there"):
+            state = self.path.stat()
+        version = (state.st_mtime_ns, state.st_size)
+        known = handles.pop(self.path, None)
+        if known is None or known[0] != version:
+            known = (version, open_raster(self.path))
+        handles[self.path] = known  # the last in line is the one used last
+        while len(handles) > MAX_OPEN_FILES:
+            handles.popitem(last=False)
+        return known[1]
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -177,13 +185,6 @@ class RasterFile:
         with reading(self.path, "its control points are damaged; fetch it again"):
             return control_points(self.opened)
 
-    def close(self) -> None:
-        """Let go of this thread's handle; the next read opens it again."""
-        held = getattr(self._local, "held", None)
-        self._local.held = None
-        if held is not None and held[0] == os.getpid():
-            held[1].close()
-
     def read(self, band: int, rows: slice, columns: slice) -> NDArray[Any]:
         """Numbers [rows, columns] of one band (from 1) as they are stored.
 
@@ -242,10 +243,15 @@ class Conversion:
         """The value of stored numbers; of complex ones slope times the number."""
         if self.is_complex:
             return np.asarray(stored.astype(np.complex64, copy=False) * np.float32(self.slope))
-        value = stored.astype(np.float64)
+        # eight and sixteen bits and their squares fit float32 as well as the result does
+        is_short = stored.dtype.itemsize <= 2 or stored.dtype == np.float32
+        dtype = np.float32 if is_short and self.exponent == 1.0 else np.float64
+        value: NDArray[Any] = stored.astype(dtype)
         if self.exponent != 1.0:
             value = np.sign(value) * np.abs(value) ** (1.0 / self.exponent)
-        return np.asarray(value * self.slope + self.offset)
+        if (self.slope, self.offset) != (1.0, 0.0):
+            value = value * self.slope + self.offset
+        return np.asarray(value)
 
     def power(self, path: Path, stored: NDArray[Any], valid: NDArray[Any]) -> PowerArray:
         """Linear power, NaN where not valid.
@@ -257,7 +263,8 @@ class Conversion:
         """
         with np.errstate(over="ignore", invalid="ignore"):
             value = self.value(stored)
-            value[~valid] = np.nan
+            if not valid.all():
+                value[~valid] = np.nan
             if not self.is_complex:
                 _refuse_negative(path, self.quantity, value, self.assumed)
             power: NDArray[Any]
@@ -269,7 +276,9 @@ class Conversion:
                 power = 10.0 ** (value / 10.0)
             else:
                 power = np.maximum(value, 0.0)
-            return _finite(path, (power * self.factor).astype(np.float32), valid)
+            if self.factor != 1.0:
+                power = power * self.factor
+            return _finite(path, power.astype(np.float32, copy=False), valid)
 
 
 class RasterPixels:
@@ -330,6 +339,6 @@ def _refuse_negative(path: Path, quantity: str, value: NDArray[Any], assumed: bo
 
 def _finite(path: Path, power: NDArray[Any], valid: NDArray[Any]) -> PowerArray:
     """Refuse infinite power made of finite numbers: no radar measures 10^38."""
-    if not np.isfinite(power[valid]).all():
+    if np.isinf(power).any() or np.isnan(power[valid]).any():
         raise FormatError(f"{path}: numbers too large for a radar image; {DAMAGED}")
     return np.asarray(power, np.float32)

@@ -97,11 +97,11 @@ def conversion_of(path: Path, image: StoredImage, channel: int, facts: Facts) ->
     full = float(np.iinfo(dtype).max) if dtype.kind in "iu" else 1.0
     if facts.full_scale_amplitude is not None:
         if quantity != "amplitude":
-            raise FormatError(f"{path}: full_scale_amplitude needs quantity = \"amplitude\"")
+            raise FormatError(f'{path}: full_scale_amplitude needs quantity = "amplitude"')
         slope, offset = facts.full_scale_amplitude / full, 0.0
     if facts.decibels_at_zero is not None and facts.decibels_at_full_scale is not None:
         if quantity != "db":
-            raise FormatError(f"{path}: decibels_at_full_scale needs quantity = \"db\"")
+            raise FormatError(f'{path}: decibels_at_full_scale needs quantity = "db"')
         offset = facts.decibels_at_zero
         slope = (facts.decibels_at_full_scale - offset) / full
     return Conversion(
@@ -159,13 +159,14 @@ def _place(path: Path, image: StoredImage, facts: Facts) -> Placement:
             if facts.crs is not None or facts.transform is not None:
                 raise FormatError(f"{path}: {error}") from error
             return Placement(notes=(f"not georeferenced: {error}",))
-    points, how = image.points()
+    try:
+        points, how = image.points()
+    except FormatError as error:
+        return Placement(notes=(f"not georeferenced: {error}",))
     if points:
         return _fitted(path, points, how)
     if transform is not None:
-        return Placement(
-            notes=("a geotransform without a coordinate system: not georeferenced",)
-        )
+        return Placement(notes=("a geotransform without a coordinate system: not georeferenced",))
     return Placement(notes=("not georeferenced",))
 
 
@@ -325,9 +326,5 @@ def tags_of(path: Path) -> dict[str, Any]:
     FormatError
         If the file is damaged.
     """
-    file = RasterFile(path)
-    try:
-        with reading(path, "its tags are damaged; fetch it again"):
-            return dict(file.opened.tags())
-    finally:
-        file.close()
+    with reading(path, "its tags are damaged; fetch it again"):
+        return dict(RasterFile(path).opened.tags())

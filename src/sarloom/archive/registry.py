@@ -22,7 +22,7 @@ from typing import Any, Protocol, cast
 
 from ..errors import InputError
 from ..records import Scene
-from .safety import reading
+from .safety import magic_of, reading
 
 ENTRY_POINTS = "sarloom.readers"
 
@@ -31,6 +31,18 @@ BUILT_IN = ("sentinel1", "sicd", "sidd", "umbra", "capella", "iceye", "geotiff",
 Readers of third parties come before all of these, so that they can take over a family."""
 
 DOCS = "docs/readers.md lists what can be read and how to describe any other raster by a TOML"
+
+
+UNREADABLE: dict[str | None, str] = {
+    "zip": "is a ZIP archive and is not unpacked here: unpack it and name what was in it",
+    "gzip": "is compressed and is not unpacked here: unpack it and name what was in it",
+    "tar": "is a tar archive and is not unpacked here: unpack it and name what was in it",
+    "hdf5": "is an HDF5 file, which is not read: get the product as SICD or GeoTIFF",
+    "png": "is a picture without a TOML that describes it",
+    "jpeg": "is a picture without a TOML that describes it",
+    "bmp": "is a picture without a TOML that describes it",
+    "npy": "is an array without a TOML that describes it",
+}
 
 
 class Reader(Protocol):
@@ -96,7 +108,7 @@ def open_scenes(path: Path | str) -> list[Scene]:
         raise InputError(f"{path}: not there")
     reader = reader_for(path)
     if reader is None:
-        raise InputError(f"{path}: no reader knows it; {DOCS}")
+        raise InputError(f"{path}: {UNREADABLE.get(magic_of(path), 'no reader knows it')}; {DOCS}")
     with reading(path, f"reader {reader.name!r}; check that the product is complete"):
         scenes = reader.read(path)
     if not scenes:

@@ -76,16 +76,15 @@ class SwathGrid:
         self._made_of = (rows, columns, lon, lat, shape, heights_m, incidence_deg)
         self._frame = _local_frame(centre / np.linalg.norm(centre))
         local = normals @ self._frame.T
-        shift = np.zeros_like(local)
-        if heights_m is not None and incidence_deg is not None:
-            shift = _displacement(local, heights_m, incidence_deg)
-        wide = _widened(rows, columns, local - shift, shape)
+        if heights_m is None or incidence_deg is None:
+            heights_m, incidence_deg = np.zeros(lon.shape), np.full(lon.shape, 45.0)
+        lean = _displacement(local, incidence_deg)
+        smooth = np.concatenate([local - heights_m[..., None] * lean, lean], axis=-1)
+        wide = _widened(rows, columns, smooth, shape)
         nodes = (_lattice(shape[0]), _lattice(shape[1]))
-        self._lattice = [
-            _spline(wide[0], wide[1], wide[2][..., k])(*nodes)
-            + _linear(rows, columns, shift[..., k], nodes)
-            for k in range(3)
-        ]
+        parts = [_spline(wide[0], wide[1], one)(*nodes) for one in np.moveaxis(wide[2], -1, 0)]
+        height = _linear(rows, columns, heights_m, nodes)
+        self._lattice = [parts[k] + height * parts[k + 3] for k in range(3)]
         self._guess = _Inverse(nodes[0], nodes[1], self._lattice[0], self._lattice[1])
         self._slopes = _inverse_slopes(self._lattice[0], self._lattice[1])
 
@@ -167,13 +166,13 @@ class _Inverse:
         return np.asarray(row), np.asarray(column)
 
 
-def _displacement(local: FloatArray, heights_m: FloatArray, incidence_deg: FloatArray) -> Any:
-    """What height does to normals [R, C, 3]: h / tan(incidence) along growing columns."""
+def _displacement(local: FloatArray, incidence_deg: FloatArray) -> FloatArray:
+    """What a metre of height does to normals [R, C, 3]: 1 / tan(incidence) along columns."""
     chord = (local[:, -1] - local[:, 0])[:, None, :]
     along = chord - np.sum(chord * local, axis=-1, keepdims=True) * local
     along /= np.linalg.norm(along, axis=-1, keepdims=True)
-    angle = heights_m / np.tan(np.radians(incidence_deg)) / EARTH_RADIUS_M
-    return angle[..., None] * along
+    angle = 1.0 / np.tan(np.radians(incidence_deg)) / EARTH_RADIUS_M
+    return np.asarray(angle[..., None] * along)
 
 
 def _inverse_slopes(u: FloatArray, v: FloatArray) -> list[FloatArray]:
@@ -183,8 +182,7 @@ def _inverse_slopes(u: FloatArray, v: FloatArray) -> list[FloatArray]:
     det = u_row * v_column - u_column * v_row
     if not (det > 0.0).all() and not (det < 0.0).all():
         raise FormatError("a geolocation grid that is folded")
-    parts = (v_column / det, -u_column / det, -v_row / det, u_row / det)
-    return [np.asarray(part, np.float64) for part in parts]
+    return [np.asarray(one / det) for one in (v_column, -u_column, -v_row, u_row)]
 
 
 def _places(row: FloatArray, column: FloatArray) -> FloatArray:

@@ -14,7 +14,7 @@ from ..errors import FormatError
 from .safety import reading
 
 if TYPE_CHECKING:
-    from ..records import FloatArray
+    from ..records import Calibration, FloatArray
 
 MAX_ORDER = 40
 """Highest order of a polynomial that is believed; products use up to about ten."""
@@ -165,6 +165,28 @@ class Fields:
     def error(self, where: str, what: str) -> FormatError:
         """A FormatError that names the file and the field."""
         return FormatError(f"{self.path}: {where} {what}; the metadata is damaged: fetch it again")
+
+
+def calibration_of(fields: Fields) -> tuple[FloatArray | None, Calibration]:
+    """Polynomial of ``Radiometric`` that turns squared amplitude into a backscatter coefficient.
+
+    Sigma nought where the product states it, else beta nought, else gamma nought.
+
+    Returns
+    -------
+    Coefficients over metres from the reference point, and what they lead to; None and
+    'uncalibrated' where the product states none.
+    """
+    names: tuple[tuple[str, Calibration], ...] = (
+        ("Sigma", "sigma_nought"),
+        ("Beta", "beta_nought"),
+        ("Gamma", "gamma_nought"),
+    )
+    for name, calibration in names:
+        factor = fields.polynomial(f"Radiometric/{name}ZeroSFPoly")
+        if factor is not None:
+            return factor, calibration
+    return None, "uncalibrated"
 
 
 def polarization_of(transmitted: str | None, received: str | None) -> str | None:

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from ..options.archive import IndexOptions, SearchOptions
 from ..options.demo import DemoOptions
 from ..options.generate import GenerateOptions
 from ..options.info import InfoOptions
 from ..options.simulate import SimulateOptions
-from ..options.tiles import BuildTilesOptions
+from ..options.tiles import (
+    BuildTilesOptions,
+    CheckTilesOptions,
+    ExportTilesOptions,
+    StatsTilesOptions,
+    ViewTilesOptions,
+)
 from ..options.train import TrainOptions
 from .build import Command
 
-GROUPS: dict[str, str] = {"tiles": "Cut products into tiles to train on."}
+GROUPS: dict[str, str] = {
+    "archive": "List radar products and find them again.",
+    "tiles": "Cut products into tiles to train on.",
+}
 """First word of a grouped command -> what the group is about."""
 
 COMMANDS: tuple[Command, ...] = (
@@ -34,14 +44,66 @@ COMMANDS: tuple[Command, ...] = (
         "only what is missing. `metadata.jsonl` makes the folder an imagefolder data set.",
     ),
     Command(
+        name="archive index",
+        table=IndexOptions,
+        workflow="index",
+        summary="List every radar product below a folder in one catalogue.",
+        example="sarloom archive index /data/radar --out catalogue.parquet",
+        notes="The catalogue is a GeoParquet table of STAC items, one per channel of a product. "
+        "Run again, the command reads only what is new or changed; stopped half way, it goes on "
+        "where it was. A file that cannot be read is listed with the reason in "
+        "`catalogue.broken.jsonl` beside the catalogue and left out.",
+    ),
+    Command(
+        name="archive search",
+        table=SearchOptions,
+        workflow="search",
+        summary="Find products by place, time and radar, in a catalogue or a STAC API.",
+        example="sarloom archive search catalogue.parquet --bbox 12.1 41.2 12.9 41.9 "
+        "--polarization VV --incidence-deg 30 40",
+        notes="A product that does not state what a filter asks for is left out. The place is "
+        "compared exactly: it is enough for the footprint to touch the box.",
+    ),
+    Command(
         name="tiles build",
         table=BuildTilesOptions,
         workflow="tiles_build",
         summary="Cut radar products into a tile set, paired with optical pictures.",
         example="sarloom tiles build --sar /data/radar --optical /data/optical --spacing-m 0.35 "
         "--size 512 --out tiles",
-        notes="Stopped at any moment, the same "
+        notes="[Tile sets](../tiles.md) explains what comes out. Stopped at any moment, the same "
         "command goes on where it was; a product that cannot be read is named and left out.",
+    ),
+    Command(
+        name="tiles check",
+        table=CheckTilesOptions,
+        workflow="tiles_check",
+        summary="Look for damage, leakage between splits and wrong physics in a tile set.",
+        example="sarloom tiles check tiles",
+        notes="Prints one line per finding, `Error` or `Warning`; the exit status is 2 if there is "
+        "an error.",
+    ),
+    Command(
+        name="tiles view",
+        table=ViewTilesOptions,
+        workflow="tiles_view",
+        summary="Draw a contact sheet: radar, optical picture and caption side by side.",
+        example="sarloom tiles view tiles --count 24 --out sheet.png",
+    ),
+    Command(
+        name="tiles stats",
+        table=StatsTilesOptions,
+        workflow="tiles_stats",
+        summary="Measure a tile set: amplitudes, looks, spacing, and a map of footprints.",
+        example="sarloom tiles stats tiles --out statistics.png",
+    ),
+    Command(
+        name="tiles export",
+        table=ExportTilesOptions,
+        workflow="tiles_export",
+        summary="Write a tile set in a layout that other programs read.",
+        example="sarloom tiles export tiles --to imagefolder --out tiles-imagefolder",
+        notes="PNGs have 8 bits unless `--bits 16`; GeoTIFFs hold float32 amplitude.",
     ),
     Command(
         name="info",

@@ -21,7 +21,7 @@ class BuildTilesOptions:
     """Options of one `sarloom tiles build` call."""
 
     sar: tuple[Path, ...] = option(
-        help="radar products: a folder or one product; "
+        help="radar products: a folder, one product, or a catalogue of `sarloom archive index`; "
         "may be repeated",
         metavar="SOURCE",
     )
@@ -119,7 +119,7 @@ class BuildTilesOptions:
     def __post_init__(self) -> None:
         check(self)
         if not self.sar:
-            raise InputError("--sar is required: a folder or a product")
+            raise InputError("--sar is required: a folder, a product or a catalogue")
         if not self.tone_window_db[0] < self.tone_window_db[1]:
             raise InputError(f"--tone-window-db {self.tone_window_db}: LOW is not below HIGH")
         for factor in self.factors:
@@ -159,3 +159,66 @@ class BuildTilesOptions:
     def factors(self) -> tuple[int, ...]:
         """Every spacing as a multiple of the finest."""
         return tuple(round(value / self.spacings_m[0]) for value in self.spacings_m)
+
+
+@dataclass(frozen=True)
+class CheckTilesOptions:
+    """Options of one `sarloom tiles check` call."""
+
+    folder: Path = option(argument=True, metavar="DIR", help="folder of the tile set")
+    json: bool = option(False, "print findings as JSON")
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@dataclass(frozen=True)
+class ViewTilesOptions:
+    """Options of one `sarloom tiles view` call."""
+
+    folder: Path = option(argument=True, metavar="DIR", help="folder of the tile set")
+    count: int = option(12, "tiles to show, evenly spread", minimum=1, maximum=400, short="-n")
+    split: str | None = option(None, "of this split only", choices=SPLIT_NAMES)
+    cell: int = option(256, "side of a picture on the sheet", minimum=64, maximum=2048)
+    out: Path | None = option(
+        None, "sheet to write (default: contact-sheet.png beside the folder)", short="-o",
+        metavar="FILE",
+    )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@dataclass(frozen=True)
+class StatsTilesOptions:
+    """Options of one `sarloom tiles stats` call."""
+
+    folder: Path = option(argument=True, metavar="DIR", help="folder of the tile set")
+    sample: int = option(
+        256, "tiles, evenly spread, whose pixels are looked at; 0 for all", minimum=0
+    )
+    out: Path | None = option(
+        None, "picture to write (default: statistics.png beside the folder)", short="-o",
+        metavar="FILE",
+    )  # fmt: skip
+    json: bool = option(False, "print figures as JSON")
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@dataclass(frozen=True)
+class ExportTilesOptions:
+    """Options of one `sarloom tiles export` call."""
+
+    folder: Path = option(argument=True, metavar="DIR", help="folder of the tile set")
+    to: str = option(help="layout", choices=EXPORTS)
+    out: Path = option(help="folder to write, new or empty", short="-o", metavar="DIR")
+    split: str | None = option(None, "only this split", choices=SPLIT_NAMES)
+    bits: int = option(8, "of PNGs: 8 for looking and training, 16 to keep amplitude")
+    repeats: int = option(10, "kohya: number before the folder's name", minimum=1, maximum=1000)
+
+    def __post_init__(self) -> None:
+        check(self)
+        if self.bits not in (8, 16):
+            raise InputError(f"--bits {self.bits}: 8 or 16")

@@ -61,9 +61,7 @@ class PointSpread:
         """Impulse response at offsets in pixels, unit energy over the pixel grid."""
         t = np.asarray(offset_cells, np.float64) / self.oversampling
         a = self.coefficients
-        h = np.sum(
-            [0.5 * am * (np.sinc(t - m) + np.sinc(t + m)) for m, am in enumerate(a)], axis=0
-        )
+        h = np.sum([0.5 * am * (np.sinc(t - m) + np.sinc(t + m)) for m, am in enumerate(a)], axis=0)
         energy = a[0] ** 2 + 0.5 * sum(am**2 for am in a[1:])
         return np.asarray(h / np.sqrt(self.oversampling * energy), np.float64)
 

@@ -72,8 +72,9 @@ def gaussian_field(
     across = np.exp(-scale * fft.rfftfreq(columns) ** 2)
     weight = np.full(half, 2.0)
     weight[[0, -1]] = 1.0
-    norm = np.sqrt(rows * columns / 2 / (np.mean(along**2) * np.mean(weight * across**2) * half
-                                         / columns))
+    norm = np.sqrt(
+        rows * columns / 2 / (np.mean(along**2) * np.mean(weight * across**2) * half / columns)
+    )
     across[[0, -1]] *= np.sqrt(2.0)
     noise *= (along * norm).astype(np.float32)[:, None]
     noise *= across.astype(np.float32)[None, :]

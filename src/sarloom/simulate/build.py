@@ -205,7 +205,11 @@ def confined(canvas: Canvas, region: Mask, build: Callable[[Canvas, Mask], None]
     """
     world = canvas.world
     grids: tuple[NDArray[Any], ...] = (
-        world.ground_m, world.height_m, world.material, world.direction_deg, world.period_m,
+        world.ground_m,
+        world.height_m,
+        world.material,
+        world.direction_deg,
+        world.period_m,
     )
     before = [grid.copy() for grid in grids]
     objects, feet, points = len(world.objects), len(world.wall_feet), len(world.reflectors)

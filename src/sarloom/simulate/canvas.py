@@ -138,9 +138,7 @@ class Canvas:
         """A smooth wandering line from start to end; ``bend_m`` is the largest side step."""
         t = np.linspace(0, 1, count)
         phases = self.rng.uniform(0, 2 * np.pi, 3)
-        side = sum(
-            np.sin(2 * np.pi * (k + 1) * 0.5 * t + phases[k]) / (k + 1) for k in range(3)
-        )
+        side = sum(np.sin(2 * np.pi * (k + 1) * 0.5 * t + phases[k]) / (k + 1) for k in range(3))
         side = np.asarray(side) * bend_m / 1.8
         side = side - np.linspace(side[0], side[-1], count)
         dx, dy = end[0] - start[0], end[1] - start[1]
@@ -254,9 +252,7 @@ class Canvas:
         if kind is not None:
             outline = (*corners, corners[0])
             self.record(
-                SceneObject(
-                    kind, x_m, y_m, length_m, width_m, height_m, angle_deg, outline, detail
-                )
+                SceneObject(kind, x_m, y_m, length_m, width_m, height_m, angle_deg, outline, detail)
             )
 
     def corners(
@@ -349,7 +345,13 @@ class Canvas:
             ]
             self.record(
                 SceneObject(
-                    "tree", x_m, y_m, 2 * crown_radius_m, 2 * crown_radius_m, height_m, 0.0,
+                    "tree",
+                    x_m,
+                    y_m,
+                    2 * crown_radius_m,
+                    2 * crown_radius_m,
+                    height_m,
+                    0.0,
                     tuple(ring),
                 )
             )
@@ -373,9 +375,7 @@ class Canvas:
 
     def reflector(self, x_m: float, y_m: float, z_m: float, rcs_dbsm: float) -> None:
         """A point target ``z_m`` above the ground."""
-        self.world.reflectors.append(
-            Reflector(x_m, y_m, self.ground_at(x_m, y_m) + z_m, rcs_dbsm)
-        )
+        self.world.reflectors.append(Reflector(x_m, y_m, self.ground_at(x_m, y_m) + z_m, rcs_dbsm))
 
     def solid(
         self,

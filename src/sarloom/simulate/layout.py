@@ -104,9 +104,7 @@ def scatter(canvas: Canvas, mask: Mask, spacing_m: float) -> NDArray[np.float64]
     v = v + rng.uniform(-0.42, 0.42, v.shape) * spacing_m
     middle = canvas.extent_m / 2
     c, s = math.cos(angle), math.sin(angle)
-    points = np.column_stack(
-        [(middle + u * c - v * s).ravel(), (middle + u * s + v * c).ravel()]
-    )
+    points = np.column_stack([(middle + u * c - v * s).ravel(), (middle + u * s + v * c).ravel()])
     return points[inside(canvas, mask, points)]
 
 
@@ -120,9 +118,7 @@ def planted(
     v = v + canvas.rng.normal(0, 0.06 * across_m, v.shape)
     c, s = math.cos(math.radians(angle_deg)), math.sin(math.radians(angle_deg))
     middle = canvas.extent_m / 2
-    points = np.column_stack(
-        [(middle + u * c - v * s).ravel(), (middle + u * s + v * c).ravel()]
-    )
+    points = np.column_stack([(middle + u * c - v * s).ravel(), (middle + u * s + v * c).ravel()])
     return points[inside(canvas, mask, points)]
 
 
@@ -130,9 +126,7 @@ def inside(canvas: Canvas, mask: Mask, points: NDArray[np.float64]) -> NDArray[n
     """Which of the points (count, 2) fall on the grid and inside the mask."""
     columns = np.round(points[:, 0] / canvas.spacing_m + MARGIN_COLUMNS - 0.5).astype(int)
     rows = np.round(points[:, 1] / canvas.spacing_m + MARGIN_ROWS - 0.5).astype(int)
-    on_grid = (
-        (rows >= 0) & (rows < mask.shape[0]) & (columns >= 0) & (columns < mask.shape[1])
-    )
+    on_grid = (rows >= 0) & (rows < mask.shape[0]) & (columns >= 0) & (columns < mask.shape[1])
     found = np.zeros(len(points), bool)
     found[on_grid] = mask[rows[on_grid], columns[on_grid]]
     return found

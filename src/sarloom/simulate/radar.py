@@ -133,9 +133,7 @@ def reflectivity(
     )
     echo = render(surface, sensor.incidence_angle_deg, coverage=maps)
     first = world.margin[1] + near
-    view = View(
-        world, sensor.incidence_angle_deg, reference, top, first, echo.horizon
-    )
+    view = View(world, sensor.incidence_angle_deg, reference, top, first, echo.horizon)
     visible = slice(first, first + columns)
     power = np.ascontiguousarray(echo.power[:, visible])
     add_double_bounce(power, view, wall_rng)
@@ -165,18 +163,14 @@ def _framed_height(world: World, reference_m: float, near: int, far: int) -> Flo
     return np.asarray(_widen(height, near, far), np.float32)
 
 
-def _masks(
-    echo: Echo, visible: slice
-) -> tuple[NDArray[np.bool_] | None, NDArray[np.bool_] | None]:
+def _masks(echo: Echo, visible: slice) -> tuple[NDArray[np.bool_] | None, NDArray[np.bool_] | None]:
     if echo.coverage is None:
         return None, None
     cover = echo.coverage[:, visible]
     return cover < 0.5, cover > 1.5
 
 
-def observe(
-    scene: Reflectivity, sensor: Sensor, rng: np.random.Generator
-) -> RadarImage:
+def observe(scene: Reflectivity, sensor: Sensor, rng: np.random.Generator) -> RadarImage:
     """Measure a reflectivity: speckle, point targets, impulse response and thermal noise.
 
     Speckle and thermal noise are independent circular Gaussians that pass the same processor, so
@@ -224,7 +218,5 @@ def satellite_view(world: World, sensor: Sensor, rng: np.random.Generator) -> Ra
         (fine.points.column + 0.5) / factor - 0.5,
         fine.points.amplitude / factor,
     )
-    coarse = Reflectivity(
-        multilook(fine.sigma_nought, factor), points, world.spacing_m * factor
-    )
+    coarse = Reflectivity(multilook(fine.sigma_nought, factor), points, world.spacing_m * factor)
     return observe(coarse, sensor, rng)

@@ -152,16 +152,19 @@ def pair_optical(
 
     Raises
     ------
-    FormatError
-        If a candidate is damaged.
     InputError
-        If a candidate has no coordinate system.
+        If a candidate is damaged or has no coordinate system, and no other will do.
     """
     if tile.footprint is None or tile.crs is None or tile.transform is None:
         return None
     best: OpticalMatch | None = None
+    failure: InputError | None = None
     for source in _ranked(tile, candidates, max_days, min_overlap):
-        found = read_onto(source.path, tile)
+        try:
+            found = read_onto(source.path, tile)
+        except InputError as error:
+            failure = failure or error
+            continue
         if found is None:
             continue
         picture, valid, stretch = found
@@ -171,6 +174,8 @@ def pair_optical(
         best = OpticalMatch(source, picture, valid, overlap, _days(tile, source), stretch)
         if overlap > 0.99:
             break
+    if best is None and failure is not None:
+        raise failure
     return best
 
 

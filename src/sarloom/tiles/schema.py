@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import MissingExtraError
@@ -109,13 +109,26 @@ def complete(row: Mapping[str, Any]) -> Row:
     unknown = set(row) - set(NAMES)
     if unknown:
         raise KeyError(f"no such columns: {sorted(unknown)}")
-    filled = {name: row.get(name) for name in NAMES}
+    filled = {column.name: _as(column.kind, row.get(column.name)) for column in COLUMNS}
     filled["sha256"] = tile_hash(filled)
     return filled
 
 
+def _as(kind: str, value: Any) -> Any:
+    """A value as it will come back from the table, so that its hash is the same then."""
+    if value is None:
+        return None
+    if kind == "float":
+        return float(value)
+    if kind == "floats":
+        return [float(one) for one in value]
+    if kind == "time":
+        return value.astimezone(UTC)
+    return value
+
+
 def tile_hash(row: Mapping[str, Any]) -> str:
-    """SHA-256 over every column but ``sha256``: pictures by their PNG bytes, the rest as JSON.
+    """SHA-256 over every column that is not null: pictures by their PNG bytes, the rest as JSON.
 
     Pictures enter as the hash of their bytes, in the order of columns, so that a reader of another
     language can check a tile with a JSON and a hash library.
@@ -123,10 +136,10 @@ def tile_hash(row: Mapping[str, Any]) -> str:
     plain: dict[str, Any] = {}
     for column in COLUMNS:
         value = row.get(column.name)
-        if column.name == "sha256":
-            continue
+        if column.name == "sha256" or value is None:
+            continue  # so that a column added later changes no hash
         if column.kind == "image":
-            value = None if value is None else hashlib.sha256(value["bytes"]).hexdigest()
+            value = hashlib.sha256(value["bytes"]).hexdigest()
         elif isinstance(value, datetime):
             value = value.isoformat()
         plain[column.name] = value

@@ -25,6 +25,7 @@ from ..errors import InputError
 from ..sar.tone import AmplitudeTone, DecibelTone, Tone, dequantize, quantize
 
 FloatArray = NDArray[np.float32]
+_FILL_BLOCK = 8
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,8 @@ class ToneRule:
 class AmplitudeSums:
     """Running sums over the valid pixels of an acquisition; memory does not grow with it.
 
-    Exact zeros are taken for fill, as in products without a nodata value: a measured power of
-    exactly zero does not occur in float data and is rare in integer data. Their share is kept.
+    Blocks of nothing but exact zeros are taken for fill, as products without a nodata value have
+    them. A single zero is speckle that an integer product rounded down, and counts.
     """
 
     valid: int = 0
@@ -55,16 +56,17 @@ class AmplitudeSums:
     largest: float = 0.0
 
     def add(self, amplitude: FloatArray) -> None:
-        """Take in a window of amplitudes; NaN is no data.
+        """Take in a window of amplitudes [rows, columns]; NaN is no data.
 
         Chan, Golub & LeVeque, *Updating formulae and a pairwise algorithm for computing sample
         variances*, 1979: sums stay exact to rounding whatever the order of magnitude of the data.
         """
-        values = np.asarray(amplitude, np.float32).ravel()
-        finite = values[np.isfinite(values)]
-        self.missing += values.size - finite.size
-        good = finite[finite > 0].astype(np.float64)
-        self.zero += finite.size - good.size
+        values = np.asarray(amplitude, np.float32)
+        finite = np.isfinite(values)
+        fill = _fill(values)
+        self.missing += values.size - int(finite.sum())
+        self.zero += int(fill.sum())
+        good = values[finite & ~fill].astype(np.float64)
         if good.size == 0:
             return
         mean = float(good.mean())
@@ -96,9 +98,23 @@ class AmplitudeSums:
             "amplitude_deviation": self.deviation,
             "largest_amplitude": self.largest,
             "valid_pixels": self.valid,
-            "zero_pixels": self.zero,
+            "fill_pixels": self.zero,
             "nodata_pixels": self.missing,
         }
+
+
+def _fill(values: FloatArray) -> NDArray[np.bool_]:
+    """Where a window is zero together with the whole block around it."""
+    rows, columns = values.shape
+    zero = values == 0
+    if not zero.any():
+        return zero
+    whole = np.pad(zero, ((0, -rows % _FILL_BLOCK), (0, -columns % _FILL_BLOCK)), mode="edge")
+    blocks = whole.reshape(
+        whole.shape[0] // _FILL_BLOCK, _FILL_BLOCK, whole.shape[1] // _FILL_BLOCK, _FILL_BLOCK
+    ).all(axis=(1, 3))
+    spread = blocks.repeat(_FILL_BLOCK, axis=0).repeat(_FILL_BLOCK, axis=1)
+    return np.asarray(spread[:rows, :columns] & zero)
 
 
 def set_tone(rule: ToneRule, sums: AmplitudeSums, name: str) -> Tone:

@@ -83,12 +83,8 @@ class AutoencoderTask:
         latent = posterior.mean + posterior.std * noise
         output = self._model.decode(latent).sample.float()
         error = (output - clean).abs().mean()
-        coarse = (
-            (functional.avg_pool2d(output, 8) - functional.avg_pool2d(clean, 8)).abs().mean()
-        )
-        edges = sum(
-            (output.diff(dim=axis) - clean.diff(dim=axis)).abs().mean() for axis in (2, 3)
-        )
+        coarse = (functional.avg_pool2d(output, 8) - functional.avg_pool2d(clean, 8)).abs().mean()
+        edges = sum((output.diff(dim=axis) - clean.diff(dim=axis)).abs().mean() for axis in (2, 3))
         kl = posterior.kl().mean() / posterior.mean[0].numel()
         total = error + coarse + self._edge * edges + self._kl * kl
         figures = {"l1": float(error.detach()), "kl": float(kl.detach())}

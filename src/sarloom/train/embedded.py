@@ -46,8 +46,14 @@ def train_embedded(recipe: EmbeddedRecipe, out: Path, report: Report, workers: i
     out.mkdir(parents=True, exist_ok=True)
     scenes_folder = out / "scenes"
     make_scenes(
-        scenes_folder, recipe.scenes, recipe.seed, recipe.size, radiometry_of(recipe),
-        recipe.mixture_share, workers, report,
+        scenes_folder,
+        recipe.scenes,
+        recipe.seed,
+        recipe.size,
+        radiometry_of(recipe),
+        recipe.mixture_share,
+        workers,
+        report,
     )
     scenes = load_scenes(scenes_folder, recipe.scenes)
     autoencoder = train_autoencoder(recipe, scenes, out, report)
@@ -56,7 +62,12 @@ def train_embedded(recipe: EmbeddedRecipe, out: Path, report: Report, workers: i
     denoiser = train_denoiser(recipe, data, tokenizer, out, report)
     model = out / "model"
     save_model(
-        model, autoencoder, denoiser.unet, denoiser.text_encoder, tokenizer, make_scheduler(),
+        model,
+        autoencoder,
+        denoiser.unet,
+        denoiser.text_encoder,
+        tokenizer,
+        make_scheduler(),
         radiometry_of(recipe),
     )
     return model
@@ -65,15 +76,24 @@ def train_embedded(recipe: EmbeddedRecipe, out: Path, report: Report, workers: i
 def architecture_of(recipe: EmbeddedRecipe) -> Architecture:
     """Sizes of the model that a recipe asks for."""
     return Architecture(
-        recipe.autoencoder_channels, recipe.latent_channels, recipe.unet_channels,
-        recipe.unet_layers, recipe.text_width, recipe.text_layers, recipe.size,
+        recipe.autoencoder_channels,
+        recipe.latent_channels,
+        recipe.unet_channels,
+        recipe.unet_layers,
+        recipe.text_width,
+        recipe.text_layers,
+        recipe.size,
     )
 
 
 def radiometry_of(recipe: EmbeddedRecipe) -> Radiometry:
     """What a pixel of the model means."""
     return Radiometry(
-        "db", recipe.low_db, recipe.high_db, speckle="none", calibration="sigma_nought",
+        "db",
+        recipe.low_db,
+        recipe.high_db,
+        speckle="none",
+        calibration="sigma_nought",
         spacing_m=0.35,
     )
 
@@ -86,9 +106,7 @@ def stages(recipe: EmbeddedRecipe) -> list[tuple[int, int, LoopSettings]]:
     InputError
         If the stage keys have different lengths.
     """
-    keys = (
-        recipe.stage_cells, recipe.stage_batch, recipe.stage_steps, recipe.stage_learning_rate
-    )
+    keys = (recipe.stage_cells, recipe.stage_batch, recipe.stage_steps, recipe.stage_learning_rate)
     if len({len(key) for key in keys}) != 1:
         raise InputError(
             "stage_cells, stage_batch, stage_steps and stage_learning_rate must list equally "
@@ -99,17 +117,19 @@ def stages(recipe: EmbeddedRecipe) -> list[tuple[int, int, LoopSettings]]:
             cells,
             batch,
             LoopSettings(
-                steps, rate, ema=recipe.ema, seed=recipe.seed + 1 + number,
-                checkpoint_every=recipe.checkpoint_every, precision=recipe.precision,
+                steps,
+                rate,
+                ema=recipe.ema,
+                seed=recipe.seed + 1 + number,
+                checkpoint_every=recipe.checkpoint_every,
+                precision=recipe.precision,
             ),
         )
         for number, (cells, batch, steps, rate) in enumerate(zip(*keys, strict=True))
     ]
 
 
-def train_autoencoder(
-    recipe: EmbeddedRecipe, scenes: SceneSet, out: Path, report: Report
-) -> Any:
+def train_autoencoder(recipe: EmbeddedRecipe, scenes: SceneSet, out: Path, report: Report) -> Any:
     """Train, or load, the autoencoder with normalised latents."""
     torch.manual_seed(recipe.seed)
     model = make_autoencoder(architecture_of(recipe))
@@ -119,12 +139,22 @@ def train_autoencoder(
         model.register_to_config(scaling_factor=1.0)
         return model.eval()
     task = AutoencoderTask(
-        model, scenes.pixels, radiometry_of(recipe), recipe.autoencoder_batch,
-        recipe.autoencoder_crop, recipe.kl_weight, recipe.edge_weight, recipe.coarse_weight,
+        model,
+        scenes.pixels,
+        radiometry_of(recipe),
+        recipe.autoencoder_batch,
+        recipe.autoencoder_crop,
+        recipe.kl_weight,
+        recipe.edge_weight,
+        recipe.coarse_weight,
     )
     settings = LoopSettings(
-        recipe.autoencoder_steps, recipe.autoencoder_learning_rate, ema=0.995, seed=recipe.seed,
-        checkpoint_every=recipe.checkpoint_every, precision=recipe.precision,
+        recipe.autoencoder_steps,
+        recipe.autoencoder_learning_rate,
+        ema=0.995,
+        seed=recipe.seed,
+        checkpoint_every=recipe.checkpoint_every,
+        precision=recipe.precision,
     )
     run(task, settings, out / "autoencoder", report)
     # evenly through the set, so that every kind is in it
@@ -202,7 +232,13 @@ def train_denoiser(
             denoiser.load_state_dict(load_file(done))
             continue
         task = DiffusionTask(
-            denoiser, tokenizer, scheduler, data, batch, cells, recipe.caption_dropout,
+            denoiser,
+            tokenizer,
+            scheduler,
+            data,
+            batch,
+            cells,
+            recipe.caption_dropout,
             recipe.min_snr,
         )
         run(task, settings, folder, report)

@@ -113,8 +113,9 @@ def _outside_boxes(path: Path, amplitude: NDArray[np.float32]) -> NDArray[np.boo
     keep = np.ones(amplitude.shape, bool)
     if path.is_file():
         for box in ElementTree.parse(path).iter("bndbox"):
-            x0, y0, x1, y1 = (int(float(box.findtext(k, "0"))) for k in
-                              ("xmin", "ymin", "xmax", "ymax"))
+            x0, y0, x1, y1 = (
+                int(float(box.findtext(k, "0"))) for k in ("xmin", "ymin", "xmax", "ymax")
+            )
             # the pasted chip is larger than the vehicle's box
             cx, cy, half = (x0 + x1) // 2, (y0 + y1) // 2, 68
             keep[max(cy - half, 0) : cy + half, max(cx - half, 0) : cx + half] = False

@@ -18,6 +18,7 @@ from ...errors import FormatError
 from ...records import Plane, RangeAxis, Scene
 from ..description import described_facts
 from ..facts import Document, Facts, look_side_of
+from ..raster import RasterFile
 from ..rasters import scenes_of, tags_of
 from ..safety import magic_of, read_text, reading
 
@@ -64,7 +65,9 @@ def facts_of(path: Path, document: Document) -> Facts:
     scale = image.positive("scale_factor")
     calibration: Any = radiometry if radiometry in RADIOMETRIES and scale else "uncalibrated"
     notes = []
-    if calibration == "uncalibrated":
+    if not document.content:
+        notes.append("no metadata of Capella's found: uncalibrated")
+    elif calibration == "uncalibrated":
         stated = f"radiometry {radiometry!r}" if radiometry else "no radiometry"
         notes.append(f"{stated} in Capella's metadata: uncalibrated")
     looks = [image.positive("azimuth_looks"), image.positive("range_looks")]
@@ -98,18 +101,10 @@ def facts_of(path: Path, document: Document) -> Facts:
 
 def _detected(path: Path) -> Any:
     """Quantity of an image that is not stated to be complex: None leaves it to the numbers."""
-    from ..raster import RasterFile
-
-    file = RasterFile(path)
-    try:
-        return None if file.dtype(1).kind == "c" else "amplitude"
-    finally:
-        file.close()
+    return None if RasterFile(path).dtype(1).kind == "c" else "amplitude"
 
 
-def _layout(
-    path: Path, image: Document, geometry: str
-) -> tuple[Plane | None, RangeAxis | None]:
+def _layout(path: Path, image: Document, geometry: str) -> tuple[Plane | None, RangeAxis | None]:
     """Plane and range axis. Slant-plane images have a line per azimuth, a column per range."""
     if geometry == "slant_plane":
         step = image.number("image_geometry.delta_range_sample")

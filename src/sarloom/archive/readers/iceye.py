@@ -46,10 +46,7 @@ def read(path: Path) -> list[Scene]:
 
 def _knows_places(path: Path) -> bool:
     file = RasterFile(path)
-    try:
-        return file.crs() is not None or bool(file.points()[0])
-    finally:
-        file.close()
+    return file.crs() is not None or bool(file.points()[0])
 
 
 def _properties(path: Path, tags: dict[str, Any]) -> Document | None:

@@ -93,7 +93,6 @@ def _scene(folder: Path, xml: Path, image: Path, notes: tuple[str, ...]) -> Scen
     table, noise, doubts = _tables(xml, annotation)
     stretches = stretches_of(annotation)
     pixels = SentinelPixels(file, stretches, complex_, table, noise)
-    file.close()
     shape = stretches[-1].stop, annotation.shape[1]
     rows = _grid_rows(annotation)
     with reading(xml, "its geolocation grid is damaged; fetch the product again"):

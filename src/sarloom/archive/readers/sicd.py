@@ -2,27 +2,28 @@
 
 NGA.STND.0024: Volume 1 (XML), Volume 2 (NITF), Volume 3 (projections, by sarkit). Versions 0.4 to
 1.5. Rows are range, columns azimuth. Calibration is that of ``Radiometric/SigmaZeroSFPoly``,
-evaluated at every pixel; a product without it is uncalibrated.
+evaluated at every pixel; without it that of the polynomial for beta or gamma nought; a product with
+none is uncalibrated.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.polynomial import polynomial
 
 from ...errors import FormatError, MissingExtraError
 from ...records import Scene
 from ..bands import band_of
+from ..grid_map import GridGroundMap
 from ..nitf import Nitf, RawImage, first_image_name, raw_image, read_nitf
 from ..safety import reading
-from ..xml_fields import Fields, parse_xml, polarization_of
+from ..sicd_pixels import STORED, SicdPixels, covers
+from ..xml_fields import Fields, calibration_of, parse_xml, polarization_of
 
 if TYPE_CHECKING:
-    from ...records import Calibration, ComplexArray, FloatArray, Plane, PowerArray
+    from ...records import Calibration, FloatArray, Plane
     from ..sarkit_ground import SicdProjection, View
 
 PIXEL_TYPES: dict[str, tuple[str, int, int]] = {
@@ -31,8 +32,6 @@ PIXEL_TYPES: dict[str, tuple[str, int, int]] = {
     "AMP8I_PHS8I": ("INT", 8, 2),
 }
 """PixelType of the XML -> PVTYPE, bits and values per pixel of the image subheader."""
-
-STORED = {"RE32F_IM32F": ">f4", "RE16I_IM16I": ">i2", "AMP8I_PHS8I": "u1"}
 
 READ_AS = {
     "urn:SICD:0.4.0": "urn:SICD:1.1.0",
@@ -59,70 +58,6 @@ GEOMETRY = (
 SCP_TOLERANCE_M = 10.0
 ANTENNA_TOLERANCE_M = 1000.0
 ANGLE_TOLERANCE_DEG = 1.0
-
-
-@dataclass(frozen=True)
-class SicdPixels:
-    """Windowed pixels of a SICD: complex amplitude whose squared modulus is ``power``."""
-
-    raw: RawImage
-    pixel_type: str
-    amplitudes: FloatArray | None
-    """Amplitude of each stored value, where AMP8I_PHS8I comes with a table."""
-    sigma_nought_factor: FloatArray | None
-    """SigmaZeroSFPoly [exponent of xrow, exponent of ycol]."""
-    first_m: tuple[float, float]
-    """Metres of the first pixel from the scene centre point, along rows and columns."""
-    spacing_m: tuple[float, float]
-    valid: FloatArray | None
-    """Vertices (row, column) of the area with data, in pixels of this file."""
-
-    def power(self, rows: slice, columns: slice) -> PowerArray:
-        """Linear power [rows, columns]; NaN outside the valid area and where pixels are damaged."""
-        values = self._values(rows, columns)
-        with np.errstate(over="ignore", invalid="ignore"):
-            power = np.square(values).sum(axis=-1) if values.ndim == 3 else np.square(values)
-            power *= self._factor(rows, columns)
-        masked: PowerArray = self._masked(power.astype(np.float32), rows, columns)
-        return masked
-
-    def complex(self, rows: slice, columns: slice) -> ComplexArray:
-        """Complex amplitude [rows, columns], calibrated like ``power``."""
-        values = self._values(rows, columns)
-        if values.ndim == 3:
-            found = values[..., 0] + 1j * values[..., 1]
-        else:
-            phase = self.raw.read(rows, columns)["second"] * (2 * np.pi / 256)
-            found = values * np.exp(1j * phase)
-        with np.errstate(over="ignore", invalid="ignore"):
-            found *= np.sqrt(self._factor(rows, columns))
-        masked: ComplexArray = self._masked(found.astype(np.complex64), rows, columns)
-        return masked
-
-    def _values(self, rows: slice, columns: slice) -> FloatArray:
-        """Real and imaginary part [rows, columns, 2], or amplitude [rows, columns]."""
-        stored = self.raw.read(rows, columns)
-        if self.pixel_type == "AMP8I_PHS8I":
-            table = np.arange(256.0) if self.amplitudes is None else self.amplitudes
-            return np.asarray(table[stored["first"]])
-        pairs = stored.view(STORED[self.pixel_type]).reshape(*stored.shape, 2)
-        return pairs.astype(np.float64)
-
-    def _factor(self, rows: slice, columns: slice) -> FloatArray:
-        """What turns squared modulus into sigma nought, [rows, columns] or one number."""
-        if self.sigma_nought_factor is None:
-            return np.ones(())
-        along = self.first_m[0] + np.arange(rows.start, rows.stop) * self.spacing_m[0]
-        across = self.first_m[1] + np.arange(columns.start, columns.stop) * self.spacing_m[1]
-        return np.asarray(polynomial.polygrid2d(along, across, self.sigma_nought_factor))
-
-    def _masked(self, found: Any, rows: slice, columns: slice) -> Any:
-        found[~np.isfinite(found)] = np.nan
-        if self.valid is not None:
-            outside = _outside(self.valid, rows, columns)
-            if outside is not None:
-                found[outside] = np.nan
-        return found
 
 
 class SicdReader:
@@ -218,7 +153,7 @@ def _scene(nitf: Nitf, fields: Fields, notes: tuple[str, ...]) -> Scene:
         identifier=f"{identifier}_{polarization}" if polarization else identifier,
         shape=raw.shape,
         pixels=pixels,
-        ground=sarkit_ground.GridGroundMap(exact, raw.shape),
+        ground=GridGroundMap(exact, raw.shape),
         calibration=calibration,
         is_complex=True,
         plane=_plane(plane),
@@ -320,10 +255,12 @@ def _pixels(
     fields: Fields, raw: RawImage, pixel_type: str, parameters: Any
 ) -> tuple[SicdPixels, Calibration, tuple[str, ...]]:
     """Pixels with their calibration, and notes on it."""
-    factor = fields.polynomial("Radiometric/SigmaZeroSFPoly")
+    factor, calibration = calibration_of(fields)
     notes: list[str] = []
     if factor is None:
         notes.append("no Radiometric/SigmaZeroSFPoly: power is uncalibrated")
+    elif calibration != "sigma_nought":
+        notes.append(f"no Radiometric/SigmaZeroSFPoly: power is {calibration}")
     amplitudes = _amplitude_table(fields) if pixel_type == "AMP8I_PHS8I" else None
     if pixel_type == "AMP8I_PHS8I" and amplitudes is None:
         notes.append("no ImageData/AmpTable: amplitude is the stored value")
@@ -331,7 +268,7 @@ def _pixels(
         raw=raw,
         pixel_type=pixel_type,
         amplitudes=amplitudes,
-        sigma_nought_factor=factor,
+        factor=factor,
         first_m=(
             (parameters.FirstRow - parameters.SCP_Row) * parameters.Row_SS,
             (parameters.FirstCol - parameters.SCP_Col) * parameters.Col_SS,
@@ -339,22 +276,10 @@ def _pixels(
         spacing_m=(parameters.Row_SS, parameters.Col_SS),
         valid=_valid_area(fields, raw.shape, parameters),
     )
-    if factor is not None:
-        _check_factor(fields, pixels)
-    return pixels, "uncalibrated" if factor is None else "sigma_nought", tuple(notes)
-
-
-def _check_factor(fields: Fields, pixels: SicdPixels) -> None:
-    """A calibration that is not above zero somewhere in the image would give wrong power."""
-    rows, columns = (np.linspace(0, length - 1, 33) for length in pixels.raw.shape)
-    assert pixels.sigma_nought_factor is not None
-    values = polynomial.polygrid2d(
-        pixels.first_m[0] + rows * pixels.spacing_m[0],
-        pixels.first_m[1] + columns * pixels.spacing_m[1],
-        pixels.sigma_nought_factor,
-    )
-    if not (np.isfinite(values).all() and (values > 0).all()):
-        raise fields.error("Radiometric/SigmaZeroSFPoly", "is not above zero in the whole image")
+    low, high = pixels.factor_limits()
+    if not 0 < low <= high < np.inf:
+        raise fields.error("Radiometric", f"{calibration} is not above zero in the whole image")
+    return pixels, calibration, tuple(notes)
 
 
 def _amplitude_table(fields: Fields) -> FloatArray | None:
@@ -383,25 +308,7 @@ def _valid_area(fields: Fields, shape: tuple[int, int], parameters: Any) -> Floa
         return None
     first = (parameters.FirstRow, parameters.FirstCol)
     area = np.array([[vertex.need("Row"), vertex.need("Col")] for vertex in found]) - first
-    return area if _outside(area, slice(0, shape[0]), slice(0, shape[1]), False) else None
-
-
-def _outside(area: FloatArray, rows: slice, columns: slice, mask: bool = True) -> Any:
-    """Which pixels of a window lie outside a polygon; None (or False) if none does."""
-    import shapely
-
-    polygon = shapely.Polygon(area)
-    if not polygon.is_valid:
-        polygon = polygon.buffer(0)
-    polygon = polygon.buffer(0.01)  # vertices are pixels of the area: they belong to it
-    shapely.prepare(polygon)
-    window = shapely.box(rows.start, columns.start, rows.stop - 1, columns.stop - 1)
-    if polygon.covers(window):
-        return None if mask else False
-    if not mask:
-        return True
-    at = np.meshgrid(np.arange(rows.start, rows.stop), np.arange(columns.start, columns.stop))
-    return ~shapely.contains_xy(polygon, at[0].T, at[1].T)
+    return None if covers(area, slice(0, shape[0]), slice(0, shape[1])) else area
 
 
 def center_frequency_hz(fields: Fields) -> float | None:

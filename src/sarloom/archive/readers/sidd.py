@@ -17,9 +17,10 @@ from numpy.polynomial import polynomial
 from ...errors import FormatError, InputError, MissingExtraError
 from ...records import Scene
 from ..bands import band_of
+from ..grid_map import GridGroundMap
 from ..nitf import ImageSegment, Nitf, RawImage, first_image_name, raw_image, read_nitf
 from ..safety import reading
-from ..xml_fields import Fields, parse_xml, polarization_of
+from ..xml_fields import Fields, calibration_of, parse_xml, polarization_of
 from .sicd import center_frequency_hz, sicd_fields
 
 if TYPE_CHECKING:
@@ -49,10 +50,8 @@ class SiddPixels:
     raw: RawImage
     amplitudes: FloatArray | None
     """Amplitude of each of the 256 stored values, where the product gives it."""
-    factor: FloatArray | None
-    """Radiometric polynomial over metres from the reference point; None if uncalibrated."""
-    first_m: tuple[float, float]
-    spacing_m: tuple[float, float]
+    factor: float
+    """From squared amplitude to the scene's calibration; 1 if it is uncalibrated."""
 
     def power(self, rows: slice, columns: slice) -> PowerArray:
         """Linear power [rows, columns]: the square of the amplitude, see the scene's notes."""
@@ -60,11 +59,7 @@ class SiddPixels:
         power = np.square(stored.astype(np.float64))
         if self.amplitudes is not None:
             power = np.square(self.amplitudes)[stored]
-        if self.factor is not None:
-            along = self.first_m[0] + np.arange(rows.start, rows.stop) * self.spacing_m[0]
-            across = self.first_m[1] + np.arange(columns.start, columns.stop) * self.spacing_m[1]
-            power *= polynomial.polygrid2d(along, across, self.factor)
-        return np.asarray(power, np.float32)
+        return np.asarray(power * self.factor, np.float32)
 
     def complex(self, rows: slice, columns: slice) -> ComplexArray:
         """Always an InputError: the product is detected."""
@@ -122,8 +117,7 @@ def _scene(nitf: Nitf, number: int, fields: Fields, frequency_hz: float | None) 
     exact, spacing_m = _projection(fields, kind, where)
     view = _view(fields, where, exact, spacing_m, middle) if exact else None
     azimuths = sarkit_ground.axis_azimuths(exact, *middle) if exact else None
-    first = fields.need_vector(f"{where}/ReferencePoint/Point", "Row Col")
-    pixels, calibration, notes, extra = _pixels(fields, raw, pixel_type, first, spacing_m)
+    pixels, calibration, notes, extra = _pixels(fields, raw, pixel_type)
     if exact is None:
         notes.append(f"{kind} grid: not georeferenced by this reader")
     if len(list(fields.parts(COLLECTION))) > 1:
@@ -140,7 +134,7 @@ def _scene(nitf: Nitf, number: int, fields: Fields, frequency_hz: float | None) 
         identifier="_".join(filter(None, (name, f"{number:03d}", polarization))),
         shape=raw.shape,
         pixels=pixels,
-        ground=sarkit_ground.GridGroundMap(exact, raw.shape) if exact else None,
+        ground=GridGroundMap(exact, raw.shape) if exact else None,
         calibration=calibration,
         is_complex=False,
         plane=_plane(kind),
@@ -272,11 +266,7 @@ def _view(
 
 
 def _pixels(
-    fields: Fields,
-    raw: RawImage,
-    pixel_type: str,
-    reference_pixel: FloatArray,
-    spacing_m: tuple[float | None, float | None],
+    fields: Fields, raw: RawImage, pixel_type: str
 ) -> tuple[SiddPixels, Calibration, list[str], dict[str, Any]]:
     """Pixels, what their power means, notes on it, and what else is worth keeping."""
     remap, amplitudes, reversible = _remap(fields, pixel_type)
@@ -286,17 +276,10 @@ def _pixels(
             f"remapped for display ({remap or 'how is not stated'}): power is the square of the "
             "displayed value, not that of the radar"
         )
-    factor, calibration = _calibration(fields) if reversible else (None, "uncalibrated")
+    factor, calibration = _calibration(fields) if reversible else (1.0, "uncalibrated")
     if calibration == "uncalibrated" and reversible:
-        notes.append("no radiometric polynomial: power is uncalibrated")
-    spacing = (spacing_m[0] or 1.0, spacing_m[1] or 1.0)
-    pixels = SiddPixels(
-        raw=raw,
-        amplitudes=amplitudes,
-        factor=factor,
-        first_m=(-float(reference_pixel[0]) * spacing[0], -float(reference_pixel[1]) * spacing[1]),
-        spacing_m=spacing,
-    )
+        notes.append("no constant radiometric factor: power is uncalibrated")
+    pixels = SiddPixels(raw, amplitudes, factor)
     extra = {"pixel_type": pixel_type, "display_remap": remap, "reversible": reversible}
     return pixels, calibration, notes, extra
 
@@ -323,18 +306,17 @@ def _remap(fields: Fields, pixel_type: str) -> tuple[str | None, FloatArray | No
     return name, None, False
 
 
-def _calibration(fields: Fields) -> tuple[FloatArray | None, Calibration]:
-    """Radiometric polynomial that turns squared amplitude into sigma, beta or gamma nought."""
-    names: tuple[tuple[str, Calibration], ...] = (
-        ("Sigma", "sigma_nought"),
-        ("Beta", "beta_nought"),
-        ("Gamma", "gamma_nought"),
-    )
-    for name, calibration in names:
-        factor = fields.polynomial(f"Radiometric/{name}ZeroSFPoly")
-        if factor is not None:
-            return factor, calibration
-    return None, "uncalibrated"
+def _calibration(fields: Fields) -> tuple[float, Calibration]:
+    """Factor that turns squared amplitude into sigma, beta or gamma nought; 1 if uncalibrated.
+
+    Only a constant is taken: for polynomials the standard does not say over which coordinates.
+    """
+    factor, calibration = calibration_of(fields)
+    if factor is None or factor.size != 1:
+        return 1.0, "uncalibrated"
+    if not factor[0, 0] > 0:
+        raise fields.error("Radiometric", "has a factor that is not above zero")
+    return float(factor[0, 0]), calibration
 
 
 def _frequency_hz(nitf: Nitf) -> float | None:

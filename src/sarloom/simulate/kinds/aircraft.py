@@ -141,8 +141,9 @@ def _shine(
     spots += [tip, (tip[0], -tip[1])]
     for behind, aside in spots:
         x, y = _place(x_m, y_m, angle_deg, length_m, behind, aside)
-        site.canvas.reflector(x, y, 0.5 * form.height_m * length_m,
-                              float(site.rng.normal(strength, 3)))
+        site.canvas.reflector(
+            x, y, 0.5 * form.height_m * length_m, float(site.rng.normal(strength, 3))
+        )
     ends = [_place(x_m, y_m, angle_deg, length_m, b, 0.0) for b in (0.1, 0.85)]
     site.canvas.wall(ends[0], ends[1], 0.5 * form.height_m * length_m, -10.0)
 

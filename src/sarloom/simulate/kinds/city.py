@@ -316,8 +316,9 @@ class _Town:
         site.canvas.box(x, y, 8.0, 1.6 * width, 11.0, angle, kind=None, **nave)
         px, py = _shift(x, y, length / 2 + 3.2, 0, angle)
         tall = float(rng.uniform(24, 36))
-        site.canvas.box(px, py, 6.5, 6.5, tall, angle, kind=None, roof="hip",
-                        material="roof_tile", wall_db=-6)
+        site.canvas.box(
+            px, py, 6.5, 6.5, tall, angle, kind=None, roof="hip", material="roof_tile", wall_db=-6
+        )
         site.claim(x, y, 46, 20, angle)
         mask = site.polygons([block])
         site.plant(site.jittered(mask, 9), (2, 4), (6, 12))

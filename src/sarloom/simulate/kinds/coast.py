@@ -103,9 +103,7 @@ def _slope(canvas: Canvas, mask: Mask, inland: FloatArray, grade: float) -> None
     canvas.world.height_m[mask] = canvas.world.ground_m[mask]
 
 
-def _cliffs(
-    canvas: Canvas, region: Mask, land: Mask, inland: FloatArray, foot_m: float
-) -> None:
+def _cliffs(canvas: Canvas, region: Mask, land: Mask, inland: FloatArray, foot_m: float) -> None:
     """A steep rock face behind the shore and a plateau on top."""
     rng = canvas.rng
     height = rng.uniform(9, 32)
@@ -155,8 +153,9 @@ def _hinterland(
         bushes = scatter(canvas, ground, 4.5)
         bushes = bushes[rng.random(len(bushes)) < 0.4]
         count = len(bushes)
-        trees(canvas, bushes, rng.uniform(0.6, 1.8, count), rng.uniform(0.8, 3, count),
-              region=region)
+        trees(
+            canvas, bushes, rng.uniform(0.6, 1.8, count), rng.uniform(0.8, 3, count), region=region
+        )
     else:
         lone_trees(canvas, back, region, int(rng.integers(0, 8)))
     if rng.random() < 0.5:
@@ -218,8 +217,13 @@ def _breakwaters(
         middle = line[len(line) // 2]
         canvas.record(
             SceneObject(
-                "breakwater", *middle, float(length), float(width), float(height),
-                math.degrees(heading) % 180.0, tuple(line),
+                "breakwater",
+                *middle,
+                float(length),
+                float(width),
+                float(height),
+                math.degrees(heading) % 180.0,
+                tuple(line),
             )
         )
 
@@ -232,8 +236,14 @@ def _boulders(canvas: Canvas, region: Mask, inland: FloatArray, cliffs: bool) ->
     points = scatter(canvas, zone & near, 3.5)
     points = points[rng.random(len(points)) < 0.5]
     count = len(points)
-    trees(canvas, points, rng.uniform(0.5, 1.9, count), rng.uniform(0.5, 2.2, count),
-          region=region, material="rock")
+    trees(
+        canvas,
+        points,
+        rng.uniform(0.5, 1.9, count),
+        rng.uniform(0.5, 2.2, count),
+        region=region,
+        material="rock",
+    )
     for x, y in points[::12]:
         canvas.record(SceneObject("rock", float(x), float(y), 2.0, 2.0, 1.0))
 

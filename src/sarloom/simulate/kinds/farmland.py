@@ -47,9 +47,7 @@ def build(canvas: Canvas, region: Mask) -> None:
             ring = outline(canvas, copse)
             if ring:
                 x, y = np.mean(ring, axis=0)
-                canvas.record(
-                    SceneObject("copse", float(x), float(y), 0.0, 0.0, 10.0, 0.0, ring)
-                )
+                canvas.record(SceneObject("copse", float(x), float(y), 0.0, 0.0, 10.0, 0.0, ring))
 
 
 def _warped(canvas: Canvas, axis_deg: float) -> tuple[FloatArray, FloatArray]:

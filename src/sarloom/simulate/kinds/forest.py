@@ -90,9 +90,9 @@ def _stands(canvas: Canvas, region: Mask) -> list[tuple[Mask, Wood]]:
         field = smooth_noise(canvas, rng.uniform(45, 110), 2)
     else:
         angle = rng.uniform(0, 2 * np.pi)
-        field = (
-            canvas.x_m[None, :] * np.cos(angle) + canvas.y_m[:, None] * np.sin(angle)
-        ).astype(np.float32)
+        field = (canvas.x_m[None, :] * np.cos(angle) + canvas.y_m[:, None] * np.sin(angle)).astype(
+            np.float32
+        )
     levels = np.quantile(field[region][::16], np.linspace(0, 1, count + 1)[1:-1])
     index = np.digitize(field, levels)
     return [(region & (index == k), draw_wood(canvas)) for k in range(count)]

@@ -267,9 +267,7 @@ class _Works:
             x, y = self.rng.uniform(radius, side - radius, 2).tolist()
             self._tank(x, y, radius)
 
-    def _pipes(
-        self, start: tuple[float, float], end: tuple[float, float], lift_m: float
-    ) -> None:
+    def _pipes(self, start: tuple[float, float], end: tuple[float, float], lift_m: float) -> None:
         """A bundle of pipes on supports, each of which shines."""
         site, rng = self.site, self.rng
         length = math.dist(start, end)

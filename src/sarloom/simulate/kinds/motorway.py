@@ -327,8 +327,14 @@ class _Motorway:
                 canvas.reflector(x, y, over.above_m, float(rng.normal(6, 3)))
         canvas.record(
             SceneObject(
-                "overpass", over.x_m, over.y_m, over.length_m, over.width_m, over.above_m,
-                over.angle_deg % 180.0, (*corners, corners[0]),
+                "overpass",
+                over.x_m,
+                over.y_m,
+                over.length_m,
+                over.width_m,
+                over.above_m,
+                over.angle_deg % 180.0,
+                (*corners, corners[0]),
             )
         )
         driven = lane & (world.material == CODE["asphalt"])

@@ -104,12 +104,19 @@ def _scattered(canvas: Canvas, mask: Mask, region: Mask) -> None:
     chance = rng.random(len(points))
     pines = points[chance < 0.25]
     count = len(pines)
-    trees(canvas, pines, rng.uniform(0.9, 2.2, count), rng.uniform(3, 9, count), True,
-          region=region)
+    trees(
+        canvas, pines, rng.uniform(0.9, 2.2, count), rng.uniform(3, 9, count), True, region=region
+    )
     stones = points[chance > 0.75]
     count = len(stones)
-    trees(canvas, stones, rng.uniform(0.6, 2.0, count), rng.uniform(0.7, 2.5, count),
-          region=region, material="rock")
+    trees(
+        canvas,
+        stones,
+        rng.uniform(0.6, 2.0, count),
+        rng.uniform(0.7, 2.5, count),
+        region=region,
+        material="rock",
+    )
 
 
 def _ridge(canvas: Canvas, region: Mask, smooth: FloatArray) -> None:
@@ -128,8 +135,14 @@ def _ridge(canvas: Canvas, region: Mask, smooth: FloatArray) -> None:
     height = float(smooth[region].max() - smooth[region].min())
     canvas.record(
         SceneObject(
-            "ridge", x, y, math.hypot(x1 - x0, y1 - y0), 0.0, height,
-            math.degrees(math.atan2(y1 - y0, x1 - x0)) % 180.0, tuple(line),
+            "ridge",
+            x,
+            y,
+            math.hypot(x1 - x0, y1 - y0),
+            0.0,
+            height,
+            math.degrees(math.atan2(y1 - y0, x1 - x0)) % 180.0,
+            tuple(line),
         )
     )
 

@@ -42,9 +42,7 @@ def plant(canvas: Canvas, mask: Mask, wood: Wood, region: Mask, gaps: float = 0.
     if wood.rows_deg is None:
         points = scatter(canvas, mask, wood.spacing_m)
     else:
-        points = planted(
-            canvas, mask, wood.spacing_m * 0.9, wood.spacing_m * 1.15, wood.rows_deg
-        )
+        points = planted(canvas, mask, wood.spacing_m * 0.9, wood.spacing_m * 1.15, wood.rows_deg)
     if gaps > 0 and len(points):
         density = smooth_noise(canvas, 14.0, 2)
         sparse = density < np.quantile(density[::4, ::4], gaps)
@@ -74,9 +72,7 @@ def _room(canvas: Canvas, region: Mask, x: float, y: float, radius: float) -> bo
     return bool(inside(canvas, region, ring).all())
 
 
-def hedge(
-    canvas: Canvas, region: Mask, line: Points, height_m: float, record: bool = True
-) -> None:
+def hedge(canvas: Canvas, region: Mask, line: Points, height_m: float, record: bool = True) -> None:
     """A line of bushes with gaps and, here and there, a tree."""
     rng = canvas.rng
     xy = np.asarray(line, float)
@@ -97,7 +93,10 @@ def hedge(
     trees(canvas, points, 1.2 * size, height_m * size, region=region, material="hedge")
     tall = points[rng.random(len(points)) < rng.uniform(0, 0.07)]
     trees(
-        canvas, tall, rng.uniform(1.8, 3.4, len(tall)), rng.uniform(6, 11, len(tall)),
+        canvas,
+        tall,
+        rng.uniform(1.8, 3.4, len(tall)),
+        rng.uniform(6, 11, len(tall)),
         region=region,
     )
     if record:
@@ -127,8 +126,14 @@ def way(
         x, y = kept[len(kept) // 2]
         canvas.record(
             SceneObject(
-                kind, x, y, math.hypot(x1 - x0, y1 - y0), width_m, 0.0,
-                math.degrees(math.atan2(y1 - y0, x1 - x0)), tuple(kept),
+                kind,
+                x,
+                y,
+                math.hypot(x1 - x0, y1 - y0),
+                width_m,
+                0.0,
+                math.degrees(math.atan2(y1 - y0, x1 - x0)),
+                tuple(kept),
             )
         )
     return mask
@@ -204,7 +209,12 @@ def farmstead(canvas: Canvas, x: float, y: float, angle_deg: float, region: Mask
         )
     if rng.random() < 0.5:
         canvas.drum(
-            x + 0.1 * size * c, y + 0.1 * size * s, rng.uniform(1.8, 3), rng.uniform(7, 13),
-            material="roof_metal", kind="silo", dome=1.0,
+            x + 0.1 * size * c,
+            y + 0.1 * size * s,
+            rng.uniform(1.8, 3),
+            rng.uniform(7, 13),
+            material="roof_metal",
+            kind="silo",
+            dome=1.0,
         )
     return yard

@@ -58,17 +58,13 @@ def _island(canvas: Canvas, course: Line, width: float) -> Mask:
     return blob(canvas, x, y, 0.22 * width, canvas.rng.uniform(1.5, 3.0))
 
 
-def _land(
-    canvas: Canvas, region: Mask, away: FloatArray, half: FloatArray, course: Line
-) -> None:
+def _land(canvas: Canvas, region: Mask, away: FloatArray, half: FloatArray, course: Line) -> None:
     """Each side of the river has its own cover: meadow, scrub, wood or fields."""
     rng = canvas.rng
     (x0, y0), (x1, y1) = course[0], course[-1]
     length, wide = math.hypot(x1 - x0, y1 - y0) or 1.0, 3.0 * canvas.extent_m
     aside = (-(y1 - y0) / length * wide, (x1 - x0) / length * wide)
-    left = canvas.polygon(
-        [*course, (x1 + aside[0], y1 + aside[1]), (x0 + aside[0], y0 + aside[1])]
-    )
+    left = canvas.polygon([*course, (x1 + aside[0], y1 + aside[1]), (x0 + aside[0], y0 + aside[1])])
     for side in (left, ~left):
         ground = region & side & (away > half)
         style = str(rng.choice(["meadow", "grass", "scrub", "wood", "fields"]))
@@ -142,9 +138,7 @@ def _carve(
         canvas.cover(riffle, "rough_water")
 
 
-def _banks(
-    canvas: Canvas, region: Mask, water: Mask, away: FloatArray, half: FloatArray
-) -> None:
+def _banks(canvas: Canvas, region: Mask, water: Mask, away: FloatArray, half: FloatArray) -> None:
     """Sand or gravel bars where the noise says so, grass or stones elsewhere on the banks."""
     rng = canvas.rng
     bank = region & ~water & (away < half + np.float32(rng.uniform(1.0, 3.5)))
@@ -247,7 +241,13 @@ def deck(
                 canvas.reflector(px, py, above_m, float(rng.uniform(4, 12)))
     canvas.record(
         SceneObject(
-            "bridge", x_m, y_m, length_m, width_m, above_m, angle_deg % 180.0,
+            "bridge",
+            x_m,
+            y_m,
+            length_m,
+            width_m,
+            above_m,
+            angle_deg % 180.0,
             (*corners, corners[0]),
         )
     )

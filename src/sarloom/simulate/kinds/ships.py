@@ -69,9 +69,7 @@ def ship(
     canvas.walls(ring, deck, -6.0 if length_m > 30 else -10.0)
     tall = float(np.max(canvas.world.height_m[where] - base, where=hull, initial=deck))
     canvas.record(
-        SceneObject(
-            "ship", x_m, y_m, length_m, beam, tall, angle_deg % 360, (*ring, ring[0]), kind
-        )
+        SceneObject("ship", x_m, y_m, length_m, beam, tall, angle_deg % 360, (*ring, ring[0]), kind)
     )
     water_free = (np.abs(v) <= half_b + 1.5) & (np.abs(u) <= half_l + 1.5)
     water[where][water_free] = False
@@ -99,9 +97,7 @@ class _Fitting:
         material: str = "ship_metal", roof: str = "flat",
     ) -> None:  # fmt: skip
         """A box on the deck."""
-        x, y = _turn(
-            self.x, self.y, along * self.length / 2, across * self.beam / 2, self.angle
-        )
+        x, y = _turn(self.x, self.y, along * self.length / 2, across * self.beam / 2, self.angle)
         self.site.canvas.box(
             x, y, length_m, width_m, height_m, self.angle, roof=roof, material=material,
             kind=None, lift_m=self.deck,
@@ -109,9 +105,7 @@ class _Fitting:
 
     def shine(self, along: float, across: float, z_m: float, dbsm: float) -> None:
         """A strong point target: mast, winch, corner of a deck house."""
-        x, y = _turn(
-            self.x, self.y, along * self.length / 2, across * self.beam / 2, self.angle
-        )
+        x, y = _turn(self.x, self.y, along * self.length / 2, across * self.beam / 2, self.angle)
         self.site.canvas.reflector(x, y, self.deck + z_m, float(self.rng.normal(dbsm, 3.0)))
 
     def bridge_house(self, along: float, height_m: float) -> None:

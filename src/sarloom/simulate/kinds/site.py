@@ -260,9 +260,7 @@ class Site:
         ring = tuple((x_m + radius_m * c, y_m + radius_m * s) for c, s in _OCTAGON)
         if self.room(x_m, y_m, 2 * radius_m, 2 * radius_m, within=self.region):
             width = 2 * radius_m
-            self.canvas.record(
-                SceneObject("tree", x_m, y_m, width, width, height_m, 0.0, ring)
-            )
+            self.canvas.record(SceneObject("tree", x_m, y_m, width, width, height_m, 0.0, ring))
 
     def jittered(self, mask: Mask, spacing_m: float) -> NDArray[np.float64]:
         """Random points, about ``spacing_m`` apart, inside a mask: array (count, 2) [m]."""

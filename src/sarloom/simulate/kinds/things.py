@@ -13,9 +13,7 @@ from ..world import SceneObject
 from .site import Site
 
 
-def car(
-    site: Site, x_m: float, y_m: float, angle_deg: float, within: Mask | None = None
-) -> bool:
+def car(site: Site, x_m: float, y_m: float, angle_deg: float, within: Mask | None = None) -> bool:
     """A parked or driving car, on free ground or on a given mask; says whether it fitted."""
     rng = site.rng
     length, width, height = rng.uniform(3.8, 4.9), rng.uniform(1.7, 1.95), rng.uniform(1.4, 1.8)
@@ -38,9 +36,7 @@ def car(
     return True
 
 
-def truck(
-    site: Site, x_m: float, y_m: float, angle_deg: float, within: Mask | None = None
-) -> bool:
+def truck(site: Site, x_m: float, y_m: float, angle_deg: float, within: Mask | None = None) -> bool:
     """A lorry or a bus: a tall box, with a cab in front."""
     rng = site.rng
     length, height = rng.uniform(8.5, 16.0), rng.uniform(3.0, 4.0)
@@ -93,9 +89,7 @@ def car_park(
     full = float(site.rng.uniform(0.25, 0.95)) if filled is None else filled
     parked_rows(site, x_m, y_m, length_m, width_m, angle_deg, full)
     site.canvas.record(
-        SceneObject(
-            "car park", x_m, y_m, length_m, width_m, 0.0, angle_deg, (*corners, corners[0])
-        )
+        SceneObject("car park", x_m, y_m, length_m, width_m, 0.0, angle_deg, (*corners, corners[0]))
     )
     return True
 

@@ -134,7 +134,14 @@ def vehicle(canvas: Canvas, x_m: float, y_m: float, heading_deg: float) -> None:
     hull = rng.uniform(1.3, 1.9)
     _clear(canvas, x_m, y_m, length)
     canvas.box(
-        x_m, y_m, length, width, hull, heading_deg, material="vehicle_metal", kind=None,
+        x_m,
+        y_m,
+        length,
+        width,
+        hull,
+        heading_deg,
+        material="vehicle_metal",
+        kind=None,
         wall_db=-2.0,
     )
     c, s = math.cos(math.radians(heading_deg)), math.sin(math.radians(heading_deg))
@@ -142,24 +149,45 @@ def vehicle(canvas: Canvas, x_m: float, y_m: float, heading_deg: float) -> None:
     top = (x_m + shift * c, y_m + shift * s)
     if tracked:
         canvas.box(
-            *top, 0.4 * length, 0.75 * width, hull + rng.uniform(0.6, 1.0), heading_deg,
-            material="vehicle_metal", kind=None, wall_db=-4.0,
+            *top,
+            0.4 * length,
+            0.75 * width,
+            hull + rng.uniform(0.6, 1.0),
+            heading_deg,
+            material="vehicle_metal",
+            kind=None,
+            wall_db=-4.0,
         )
         if rng.random() < 0.6:  # a gun along the heading
             reach = 0.5 * length
             canvas.box(
-                x_m + (shift + reach) * c, y_m + (shift + reach) * s, reach, 0.5, hull + 0.4,
-                heading_deg, material="vehicle_metal", kind=None, wall_db=-15.0,
+                x_m + (shift + reach) * c,
+                y_m + (shift + reach) * s,
+                reach,
+                0.5,
+                hull + 0.4,
+                heading_deg,
+                material="vehicle_metal",
+                kind=None,
+                wall_db=-15.0,
             )
     else:
         canvas.box(
-            *top, 0.28 * length, width, hull + rng.uniform(0.5, 1.1), heading_deg,
-            material="vehicle_metal", kind=None, wall_db=-4.0,
+            *top,
+            0.28 * length,
+            width,
+            hull + rng.uniform(0.5, 1.1),
+            heading_deg,
+            material="vehicle_metal",
+            kind=None,
+            wall_db=-4.0,
         )
     for u, v in rng.uniform(-0.45, 0.45, (int(rng.integers(3, 7)), 2)):
         a, b = u * length, v * width
         canvas.reflector(
-            x_m + a * c - b * s, y_m + a * s + b * c, float(rng.uniform(0.3, hull)),
+            x_m + a * c - b * s,
+            y_m + a * s + b * c,
+            float(rng.uniform(0.3, hull)),
             float(rng.uniform(5, 16)),
         )
     # the brightest point stands at the corner that faces the radar
@@ -168,7 +196,14 @@ def vehicle(canvas: Canvas, x_m: float, y_m: float, heading_deg: float) -> None:
     corners = canvas.corners(x_m, y_m, length, width, heading_deg)
     canvas.record(
         SceneObject(
-            "vehicle", x_m, y_m, length, width, hull, heading_deg % 360, (*corners, corners[0]),
+            "vehicle",
+            x_m,
+            y_m,
+            length,
+            width,
+            hull,
+            heading_deg % 360,
+            (*corners, corners[0]),
             "tracked" if tracked else "wheeled",
         )
     )

@@ -1,0 +1,142 @@
+"""Throughput from a 16384 x 16384 float32 COG to tiles, against the least that any tool must do.
+
+Run: OMP_NUM_THREADS=1 python benchmarks/tiles_speed.py [--side 16384] [--repeats 3] [--folder DIR]
+
+The bare minimum reads the same windows with rasterio and encodes them as the same 16-bit PNG; it
+judges nothing, places nothing and stores nothing. `cut` adds what makes a tile: power, rejection,
+looks, affine and footprint. `build` is the whole command, with its pass over the file for the hash,
+its tone, and Parquet shards on disk. All run in turn in one process, `repeats` times; medians are
+printed. The file is read once before, so that nobody pays for the disk.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from rasterio.transform import Affine
+from rasterio.windows import Window
+
+from sarloom.archive.registry import open_scenes
+from sarloom.sar.tone import AmplitudeTone
+from sarloom.tiles.cut import judge, read_cell
+from sarloom.tiles.grid import plan_grid
+from sarloom.tiles.png import grey16_png
+from sarloom.tiles.rows import radar_columns
+from sarloom.tiles.tone import encode
+
+SIZE = 512
+SPACING_M = 0.5
+TONE = AmplitudeTone(0.88623 + 3 * 0.46325)
+"""Mean and three deviations of single-look amplitude of unit power."""
+
+
+def write_cog(path: Path, side: int) -> None:
+    """Single-look speckle as amplitude, block by block, then as a COG of 512 x 512 blocks."""
+    from rasterio.shutil import copy
+
+    rng = np.random.default_rng(0)
+    aside = path.with_suffix(".aside.tif")
+    with rasterio.open(
+        aside, "w", driver="GTiff", height=side, width=side, count=1, dtype="float32",
+        crs="EPSG:32631", transform=Affine(SPACING_M, 0, 590000, 0, -SPACING_M, 5750000),
+        tiled=True, blockxsize=SIZE, blockysize=SIZE,
+    ) as opened:  # fmt: skip
+        for top in range(0, side, SIZE):
+            power = rng.standard_exponential((SIZE, side), dtype=np.float32)
+            opened.write(np.sqrt(power), 1, window=Window(0, top, side, SIZE))
+    copy(aside, path, driver="COG", blocksize=SIZE, compress="NONE", overviews="NONE")
+    aside.unlink()
+
+
+def bare(path: Path) -> int:
+    """Windowed read and encoding, nothing else."""
+    tiles = 0
+    with rasterio.open(path) as opened:
+        for top in range(0, opened.height - SIZE + 1, SIZE):
+            for left in range(0, opened.width - SIZE + 1, SIZE):
+                amplitude = opened.read(1, window=Window(left, top, SIZE, SIZE))
+                tiles += bool(grey16_png(encode(amplitude, TONE)))
+    return tiles
+
+
+def cut(path: Path) -> int:
+    """Tiles with everything known about them, not stored."""
+    scene = open_scenes(path)[0]
+    grid = plan_grid(scene, SPACING_M, SIZE)
+    tiles = 0
+    for cell in grid.cells():
+        tile = read_cell(scene, grid, cell)
+        if judge(tile) is None:
+            tiles += bool(radar_columns(tile.power, TONE))
+    return tiles
+
+
+def build(path: Path, workers: int) -> int:
+    """The whole of `sarloom tiles build`, into a folder that is then removed."""
+    from sarloom.options.tiles import BuildTilesOptions
+    from sarloom.tiles.build import build_tiles
+
+    out = Path(tempfile.mkdtemp(prefix="tiles-", dir=path.parent))
+    try:
+        options = BuildTilesOptions(
+            sar=(path,), spacing_m=f"{SPACING_M}", size=SIZE, out=out / "set", workers=workers
+        )
+        build_tiles(options, [path], open_scenes)
+        return (plan_grid(open_scenes(path)[0], SPACING_M, SIZE).shape[0]) ** 2
+    finally:
+        shutil.rmtree(out)
+
+
+def timed(function: Callable[[], int]) -> float:
+    """Tiles per second."""
+    started = time.perf_counter()
+    tiles = function()
+    return tiles / (time.perf_counter() - started)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--side", type=int, default=16384)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()))
+    parser.add_argument("--no-build", action="store_true", help="only the cutting itself")
+    given = parser.parse_args()
+    path = given.folder / f"tiles-speed-{given.side}.tif"
+    if not path.is_file():
+        write_cog(path, given.side)
+    contenders: dict[str, Callable[[], int]] = {
+        "bare": lambda: bare(path),
+        "cut": lambda: cut(path),
+    }
+    if not given.no_build:
+        contenders["build, 1 worker"] = lambda: build(path, 1)
+        contenders["build, 2 workers"] = lambda: build(path, 2)
+    bare(path)  # warm the page cache
+    rates: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(given.repeats):
+        for name, function in contenders.items():
+            rates[name].append(timed(function))
+    medians = {name: statistics.median(found) for name, found in rates.items()}
+    report = {
+        "side": given.side,
+        "tiles_per_second": {name: round(rate, 1) for name, rate in medians.items()},
+        "of_bare": {name: round(rate / medians["bare"], 3) for name, rate in medians.items()},
+    }
+    if not given.no_build:
+        report["two_workers_over_one"] = round(
+            medians["build, 2 workers"] / medians["build, 1 worker"], 2
+        )
+    print(json.dumps(report, indent=1))
+
+
+if __name__ == "__main__":
+    main()
