@@ -4,14 +4,18 @@
 
 The judge learns from the training scenes (simulated only; made if the folder is missing) and is
 tested on simulated scenes with seeds that training never used, so its own error stands beside
-every figure.
+every figure. ``--fresh benchmarks/fresh_prompts.toml`` takes prompts whose words the training
+captions need not contain, instead of the ones kept with the package.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
+import tomllib
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from kind_judge import (
@@ -25,6 +29,7 @@ from kind_judge import (
     train_judge,
 )
 from numpy.typing import NDArray
+from PIL import Image
 
 from sarloom.generate.run import check_request, produce
 from sarloom.models.load import load_model
@@ -38,6 +43,7 @@ FloatArray = NDArray[np.float32]
 RADIOMETRY = Radiometry("db", speckle="none")
 FIRST_SEED = 900_000
 HELD_OUT_SCENES = 480
+GUIDANCE = next(one.default for one in fields(GenerateOptions) if one.name == "guidance")
 
 
 def simulated(folder: Path, count: int, seed: int, mixtures: float) -> SceneSet:
@@ -45,16 +51,41 @@ def simulated(folder: Path, count: int, seed: int, mixtures: float) -> SceneSet:
     return load_scenes(folder, count)
 
 
-def generated(model: str, prompt: str, count: int, seed: int, looks: int, steps: int) -> FloatArray:
-    options = GenerateOptions(
-        prompt=with_domain(prompt), count=count, seed=seed, looks=looks, steps=steps, model=model
+def generated(
+    options: argparse.Namespace, prompt: str, count: int, seed: int, looks: int
+) -> FloatArray:
+    request = GenerateOptions(
+        prompt=with_domain(prompt),
+        count=count,
+        seed=seed,
+        looks=looks,
+        steps=options.steps,
+        guidance=options.guidance,
+        model=options.model,
     )
-    loaded = LOADED.setdefault(model, load_model(model))
-    images = produce(check_request(options), model=loaded)
+    if options.model not in LOADED:
+        LOADED[options.model] = load_model(options.model)
+    images = produce(check_request(request), model=LOADED[options.model])
     return np.stack([image.amplitude**2 for image in images])
 
 
-LOADED: dict[str, object] = {}
+LOADED: dict[str, Any] = {}
+
+
+def prompts_of(options: argparse.Namespace) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """Sentences of each kind and of each pair of kinds."""
+    if options.fresh is None:
+        return {k: list(v) for k, v in PROMPTS.items()}, {
+            k: list(v) for k, v in MIXED_PROMPTS.items()
+        }
+    table = tomllib.loads(options.fresh.read_text())
+    return table["kinds"], table["pairs"]
+
+
+def as_grey(power: FloatArray) -> NDArray[np.uint8]:
+    """-30 to 10 dB as grey, every second pixel."""
+    decibel = 10 * np.log10(power[::2, ::2] + 1e-4)
+    return (np.clip((decibel + 30) / 40, 0, 1) * 255).astype(np.uint8)
 
 
 def spread(features: FloatArray) -> float:
@@ -74,14 +105,14 @@ def fidelity(judge: Judge, options: argparse.Namespace, real: SceneSet) -> None:
     hit = own[pure].argmax(1) == wanted[pure].argmax(1)
     print(f"judge on held-out simulated scenes: {hit.mean():.3f} of {pure.sum()}")
     print(f"{'kind':<12} {'judge':>6} {'asked':>6} {'named most for it':<20} {'diversity':>9}")
-    right, ratios, total = 0, [], 0
+    right, ratios, total, shown = 0, [], 0, []
     for kind in NAMES:
         start = time.monotonic()
-        prompts = PROMPTS[kind][: options.images]
+        prompts = prompts_of(options)[0][kind][: options.images]
         pictures = [
-            generated(options.model, prompt, 1, FIRST_SEED + n, 1, options.steps)[0]
-            for n, prompt in enumerate(prompts)
+            generated(options, prompt, 1, FIRST_SEED + n, 1)[0] for n, prompt in enumerate(prompts)
         ]
+        shown.append(np.hstack([as_grey(picture) for picture in pictures[:4]]))
         looks = np.stack([looks_like(picture) for picture in pictures])
         chances = judge.probabilities(looks)
         named = chances.argmax(1)
@@ -102,6 +133,10 @@ def fidelity(judge: Judge, options: argparse.Namespace, real: SceneSet) -> None:
             flush=True,
         )
     print(f"prompt fidelity: {right / total:.3f} of {total} (goal 0.90)")
+    if options.sheet:
+        half = len(shown) // 2
+        sheet = np.hstack([np.vstack(shown[:half]), np.vstack(shown[half:])])
+        Image.fromarray(sheet).save(options.sheet)
     feature, pixel = np.mean(ratios, axis=0)
     print(
         f"diversity against the simulator's: features {feature:.2f}, pixels {pixel:.2f} (goal 0.80)"
@@ -110,11 +145,11 @@ def fidelity(judge: Judge, options: argparse.Namespace, real: SceneSet) -> None:
 
 def two_things(judge: Judge, options: argparse.Namespace, real: SceneSet) -> None:
     both, total = 0, 0
-    for pair, prompts in MIXED_PROMPTS.items():
+    for pair, prompts in prompts_of(options)[1].items():
         codes = [NAMES.index(part) for part in pair.split("+")]
         hits = 0
         for n, prompt in enumerate(prompts[: options.pairs]):
-            picture = generated(options.model, prompt, 1, FIRST_SEED + 100 + n, 1, options.steps)[0]
+            picture = generated(options, prompt, 1, FIRST_SEED + 100 + n, 1)[0]
             chances = judge.probabilities(looks_like(picture)[None])[0]
             hits += bool((chances[codes] > 0.5).all())
         both, total = both + hits, total + len(prompts[: options.pairs])
@@ -125,16 +160,18 @@ def two_things(judge: Judge, options: argparse.Namespace, real: SceneSet) -> Non
     mixed = wanted.sum(1) == 2
     own = judge.probabilities(seen[mixed]) > 0.5
     sees = (own & (wanted[mixed] > 0)).sum(1) == 2
-    print(f"two things: {both / total:.3f} of {total} (goal 0.70); the judge sees both in "
-          f"{sees.mean():.3f} of {mixed.sum()} simulated mixtures")
+    print(
+        f"two things: {both / total:.3f} of {total} (goal 0.70); the judge sees both in "
+        f"{sees.mean():.3f} of {mixed.sum()} simulated mixtures"
+    )
 
 
 def speckle(options: argparse.Namespace) -> None:
     """Block statistics where the speckle-free image deviates by less than 6 % in 32 x 32 cells."""
     enls, variations = [], []
     for n, prompt in enumerate(("farmland", "open water beside a coast", "an airport runway")):
-        flat = generated(options.model, prompt, 2, FIRST_SEED + n * 2, 0, options.steps)
-        noisy = generated(options.model, prompt, 2, FIRST_SEED + n * 2, 1, options.steps)
+        flat = generated(options, prompt, 2, FIRST_SEED + n * 2, 0)
+        noisy = generated(options, prompt, 2, FIRST_SEED + n * 2, 1)
         for mean, power in zip(flat, noisy, strict=True):
             for r in range(0, mean.shape[0], 32):
                 for c in range(0, mean.shape[1], 32):
@@ -143,8 +180,10 @@ def speckle(options: argparse.Namespace) -> None:
                         sample = power[r : r + 32, c : c + 32].astype(np.float64)
                         enls.append(sample.mean() ** 2 / sample.var())
                         variations.append(np.sqrt(sample).std() / np.sqrt(sample).mean())
-    print(f"speckle over {len(enls)} homogeneous 32 x 32 blocks: ENL {np.median(enls):.3f} "
-          f"(goal 1.0 +- 0.1), amplitude CV {np.median(variations):.4f} (goal .523 +- .02)")
+    print(
+        f"speckle over {len(enls)} homogeneous 32 x 32 blocks: ENL {np.median(enls):.3f} "
+        f"(goal 1.0 +- 0.1), amplitude CV {np.median(variations):.4f} (goal .523 +- .02)"
+    )
 
 
 def main() -> None:
@@ -155,6 +194,9 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=20, help="images per kind (20 prompts)")
     parser.add_argument("--pairs", type=int, default=5, help="images per two-thing prompt pair")
     parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--guidance", type=float, default=GUIDANCE)
+    parser.add_argument("--fresh", type=Path, help="TOML with other prompts: [kinds] and [pairs]")
+    parser.add_argument("--sheet", type=Path, help="PNG with the first four images of each kind")
     options = parser.parse_args()
     options.cache.mkdir(parents=True, exist_ok=True)
     real = simulated(options.cache / "held-out", HELD_OUT_SCENES, 50_000_000, 0.3)

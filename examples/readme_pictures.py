@@ -1,6 +1,6 @@
 """Make the pictures of the README: sentences to images, one scene five ways, image to image.
 
-    python examples/readme_pictures.py --out docs/pictures
+python examples/readme_pictures.py --out docs/pictures
 """
 
 from __future__ import annotations

@@ -41,6 +41,10 @@ class Swath:
         near, far = self.incidence_deg
         return near + (far - near) * np.asarray(column) / (self.shape[1] - 1)
 
+    def slant_m(self, column: Any) -> Any:
+        """Slant range: even in columns, as good as any since these swaths are flat."""
+        return 800_000.0 + np.asarray(column) * self.column_m * 0.6
+
     def ground(self, row: Any, column: Any) -> tuple[Any, Any]:
         """Longitude and latitude of pixels on the terrain."""
         row, column = np.broadcast_arrays(np.asarray(row, float), np.asarray(column, float))
@@ -182,6 +186,7 @@ def write_annotation(path: Path, image: Image, number: int) -> None:
         "<imageAnnotation><imageInformation>"
         f"<rangePixelSpacing>{swath.column_m}</rangePixelSpacing>"
         f"<azimuthPixelSpacing>{swath.row_m}</azimuthPixelSpacing>"
+        f"<productFirstLineUtcTime>{text(START)}</productFirstLineUtcTime>"
         f"<azimuthTimeInterval>{image.interval_s!r}</azimuthTimeInterval>"
         f"<numberOfSamples>{columns}</numberOfSamples><numberOfLines>{rows}</numberOfLines>"
         "</imageInformation><processingInformation><thermalNoiseCorrectionPerformed>"
@@ -191,6 +196,7 @@ def write_annotation(path: Path, image: Image, number: int) -> None:
         f"</rangeProcessing><azimuthProcessing>{look}<lookBandwidth>3.27e+02</lookBandwidth>"
         "<numberOfLooks>1</numberOfLooks></azimuthProcessing></swathProcParams>"
         f"</swathProcParamsList></processingInformation></imageAnnotation>{_timing(image)}"
+        f"{'' if slc else _conversion(image)}"
         "<geolocationGrid><geolocationGridPointList>"
         + "".join(_points(image))
         + "</geolocationGridPointList></geolocationGrid></product>"
@@ -217,6 +223,22 @@ def _timing(image: Image) -> str:
     )
 
 
+def _conversion(image: Image) -> str:
+    """The same polynomial at two times."""
+    near = float(image.swath.slant_m(0))
+    slope = (float(image.swath.slant_m(1)) - near) / image.swath.column_m
+    both = "".join(
+        f"<coordinateConversion><azimuthTime>{text(START + timedelta(seconds=seconds))}"
+        f"</azimuthTime><sr0>{near}</sr0><gr0>0</gr0>{numbers('grsrCoefficients', (near, slope))}"
+        "</coordinateConversion>"
+        for seconds in (-1.0, 1.0)
+    )
+    return (
+        f"<coordinateConversion><coordinateConversionList count='2'>{both}"
+        "</coordinateConversionList></coordinateConversion>"
+    )
+
+
 def _points(image: Image) -> list[str]:
     """The grid; with bursts its lines are first lines of bursts, with their times."""
     rows, columns = image.numbers.shape
@@ -233,8 +255,10 @@ def _points(image: Image) -> list[str]:
         lon, lat = image.swath.ground(float(row), np.array(samples, float))
         height = image.swath.height(np.full(len(samples), float(row)), np.array(samples, float))
         for k, sample in enumerate(samples):
+            swath_m = float(image.swath.slant_m(sample))
             found.append(
                 f"<geolocationGridPoint><azimuthTime>{time}</azimuthTime><line>{line}</line>"
+                f"<slantRangeTime>{2 * swath_m / 299_792_458.0!r}</slantRangeTime>"
                 f"<pixel>{sample}</pixel><latitude>{lat[k]!r}</latitude>"
                 f"<longitude>{lon[k]!r}</longitude><height>{height[k]!r}</height>"
                 f"<incidenceAngle>{float(image.swath.incidence(sample))!r}</incidenceAngle>"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 Tick = Callable[[int, int, str], None]
@@ -20,6 +20,18 @@ def say(text: str) -> None:
     """A result, on stdout: other programs may read it."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Results in columns: for a person aligned under a header, for programs split by tabs."""
+    if not sys.stdout.isatty():
+        for row in rows:
+            say("\t".join(row))
+    elif rows:
+        widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+        for row in (header, *rows):
+            cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+            say("  ".join(cells).rstrip())
 
 
 def note(text: str) -> None:

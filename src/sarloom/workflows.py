@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .generate.run import OnStep
     from .models.loaded import LoadedModel
     from .options.archive import IndexOptions, SearchOptions
+    from .options.captions import ScoreCaptionsOptions
     from .options.demo import DemoOptions
     from .options.generate import GenerateOptions
     from .options.info import InfoOptions
@@ -104,13 +105,14 @@ def _simulated_tile(job: Job) -> SyntheticTile:
 
 def tiles_build(options: BuildTilesOptions) -> Path:
     """Cut products into a tile set; print its folder, and on stderr what was left out and why."""
-    from .archive.registry import open_scenes
+    from .archive.selection import Selection
     from .tiles.build import build_tiles
 
     products = list(dict.fromkeys(path for one in options.sar for path in _products(one)))
+    selected = Selection.of(one for one in options.sar if _is_catalogue(one))
     optical = [found for one in options.optical for found in _optical(one)]
     with console.progress("tiles") as tick:
-        manifest = build_tiles(options, products, open_scenes, optical, tick)
+        manifest = build_tiles(options, products, selected, optical, tick)
     for name, reason in manifest["skipped"].items():
         console.warn(f"left out {name}: {reason}")
     for one in manifest["acquisitions"]:
@@ -131,8 +133,8 @@ def _products(source: Path) -> list[Path]:
     from .archive.registry import find_products
     from .errors import InputError
 
-    if source.suffix == ".parquet" and source.is_file():
-        from .archive.search import product_paths
+    if _is_catalogue(source):
+        from .archive.selection import product_paths
 
         found = product_paths(source)
     else:
@@ -140,6 +142,10 @@ def _products(source: Path) -> list[Path]:
     if not found:
         raise InputError(f"{source}: no radar product there; docs/readers.md lists what is read")
     return found
+
+
+def _is_catalogue(source: Path) -> bool:
+    return source.suffix == ".parquet" and source.is_file()
 
 
 def _optical(source: Path) -> list[OpticalSource]:
@@ -186,7 +192,8 @@ def tiles_view(options: ViewTilesOptions) -> Path:
 
 def tiles_stats(options: StatsTilesOptions) -> Path:
     """Measure a tile set; print figures, write a picture and print its path."""
-    from .tiles.stats import describe_figures, draw_figures, measure_tiles
+    from .tiles.chart import draw_figures
+    from .tiles.stats import describe_figures, measure_tiles
 
     path = options.out or options.folder.with_name(f"{options.folder.name}-statistics.png")
     with console.progress("stats") as tick:
@@ -203,11 +210,13 @@ def tiles_stats(options: StatsTilesOptions) -> Path:
 
 def tiles_export(options: ExportTilesOptions) -> Path:
     """Write a tile set in a layout that other programs read; print its folder."""
-    from .tiles.export import export_tiles
+    from .tiles.export import PLAIN_CAPTION, export_tiles
 
     with console.progress("export") as tick:
-        number = export_tiles(options, tick)
-    console.note(f"{number} tiles")
+        written = export_tiles(options, tick)
+    console.note(f"{written.tiles} tiles")
+    if written.uncaptioned:
+        console.warn(f"{written.uncaptioned} tiles have no caption: theirs reads {PLAIN_CAPTION!r}")
     console.say(str(options.out))
     return options.out
 
@@ -223,6 +232,25 @@ def _say_tiles(folder: Path, manifest: dict[str, Any]) -> None:
     console.say(str(folder))
 
 
+def captions_score(options: ScoreCaptionsOptions) -> None:
+    """Print the seven figures of captions and what they rest on."""
+    from .captions.metrics import Programs
+    from .captions.score import describe, score_files
+
+    report = score_files(
+        options.references,
+        options.hypotheses,
+        options.split,
+        options.baselines,
+        Programs(options.meteor_jar),
+    )
+    if options.json:
+        console.say(json.dumps(report.as_plain(), indent=2))
+        return
+    for line in describe(report):
+        console.say(line)
+
+
 def index(options: IndexOptions) -> Path:
     """List the radar products of a folder in a catalogue; print its name."""
     from .archive.catalogue import beside, index_archive
@@ -232,13 +260,14 @@ def index(options: IndexOptions) -> Path:
     kept = done.products - done.read
     console.note(
         f"{done.items} channels of {done.products - len(done.broken)} products"
-        + (f"; {kept} products had not changed" if kept else "")
+        + (f"; {kept} had not changed" if kept else "")
+        + (f"; {done.gone} of the last time are gone" if done.gone else "")
     )
     if done.broken:
         path, reason = next(iter(done.broken.items()))
         console.warn(
-            f"{len(done.broken)} products cannot be read, listed in "
-            f"{beside(done.catalogue, 'broken')}; the first: {reason or path}"
+            f"{len(done.broken)} left out, with the reason in {beside(done.catalogue, 'broken')}; "
+            f"the first: {reason or path}"
         )
     console.say(str(done.catalogue))
     return done.catalogue
@@ -247,26 +276,34 @@ def index(options: IndexOptions) -> Path:
 def search(options: SearchOptions) -> None:
     """Print the products that fit, one a line: identifier, what is known of it, and its place."""
     from .archive.search import search as find
+    from .archive.search import write_found
     from .archive.stac import href_of
 
-    number = 0
-    with console.progress("list") as tick:
-        for item in find(options, tick, console.warn):
-            number += 1
-            if options.json:
-                console.say(json.dumps(item.to_dict(include_self_link=False)))
-            else:
-                console.say("\t".join([item.id, *_described(item.properties), href_of(item)]))
-    console.note(f"{number} found")
+    with console.progress("search") as tick:
+        found = list(find(options, tick, console.warn))
+    if options.json:
+        for item in found:
+            # hrefs as they are: making them relative would ask the server for its root
+            plain = item.to_dict(include_self_link=False, transform_hrefs=False)
+            console.say(json.dumps(plain))
+    else:
+        header = ("identifier", "time", "band", "pol", "spacing", "incidence", "side", "data")
+        console.table(
+            header, [[item.id, *_described(item.properties), href_of(item)] for item in found]
+        )
+    console.note(f"{len(found)} found")
+    if options.out is not None:
+        write_found(found, options.out)
+        console.note(f"catalogue of these: {options.out}")
 
 
 def _described(has: dict[str, Any]) -> list[str]:
     """Time, band and polarisation, spacing, incidence and look side of an item; - if not stated."""
+    from .archive.wanted import spacing_of
+
     known_time = not has.get("sarloom:time_unknown")
     time = (has.get("datetime") or has.get("start_datetime")) if known_time else None
-    spacings = [has.get("sar:pixel_spacing_range"), has.get("sar:pixel_spacing_azimuth")]
-    spacing = max((one for one in spacings if one is not None), default=has.get("gsd"))
-    angle = has.get("view:incidence_angle")
+    spacing, angle = spacing_of(has), has.get("view:incidence_angle")
     return [
         str(time)[:19] if time else "-",
         str(has.get("sar:frequency_band") or "-"),
@@ -323,10 +360,30 @@ def info(options: InfoOptions) -> None:
 
 
 def train(options: TrainOptions) -> Path:
-    """Train the embedded model that a recipe describes; print the folder of the result."""
+    """Follow a recipe; print where the result is.
+
+    With ``--tiles`` a base model is fine-tuned on them, without it the embedded model is made from
+    nothing.
+
+    Raises
+    ------
+    InputError
+        If ``--resume`` is given and there is no run to go on with, or the recipe is bad.
+    """
+    from .errors import InputError
+    from .options.finetune import FinetuneRecipe
     from .options.recipe import EmbeddedRecipe
     from .options.toml import load_table
 
+    if options.resume and not options.out.is_dir():
+        raise InputError(f"--resume: there is no run in {options.out}")
+    if options.tiles is not None:
+        wanted = load_table(FinetuneRecipe, options.recipe, options.set)
+        from .train.finetune.run import finetune
+
+        result = finetune(wanted, options.tiles, options.out, console.note, options.device)
+        console.say(str(result))
+        return result
     recipe = load_table(EmbeddedRecipe, options.recipe, options.set)
     from .train.embedded import train_embedded  # torch: only once the recipe is known to be good
 

@@ -6,6 +6,7 @@ the ``Pixels`` of a scene. All can be pickled and sent to worker processes.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections import OrderedDict
@@ -156,7 +157,12 @@ class RasterFile:
 
     def colours(self) -> tuple[str, ...]:
         """Use of each band. A palette that is a plain grey ramp is grey."""
-        names = tuple(str(use.name) for use in self.opened.colorinterp)
+        opened = self.opened
+        # rasterio takes an error that GDAL kept of another, damaged file for one of this call;
+        # raising it clears it
+        with contextlib.suppress(Exception):  # its type is not public
+            _ = opened.colorinterp
+        names = tuple(str(use.name) for use in opened.colorinterp)
         if names == ("palette",):
             palette = self.opened.colormap(1)
             if all(colour[:3] == (level,) * 3 for level, colour in palette.items()):
@@ -339,6 +345,8 @@ def _refuse_negative(path: Path, quantity: str, value: NDArray[Any], assumed: bo
 
 def _finite(path: Path, power: NDArray[Any], valid: NDArray[Any]) -> PowerArray:
     """Refuse infinite power made of finite numbers: no radar measures 10^38."""
+    if np.isfinite(power.sum()):  # one pass, which nearly every window passes
+        return np.asarray(power, np.float32)
     if np.isinf(power).any() or np.isnan(power[valid]).any():
         raise FormatError(f"{path}: numbers too large for a radar image; {DAMAGED}")
     return np.asarray(power, np.float32)

@@ -7,42 +7,24 @@ STAC API is asked for place and time, and its answers are filtered here, by the 
 
 from __future__ import annotations
 
-import calendar
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import FormatError, InputError, MissingExtraError, SarloomError
+from ..files import write_aside
 from ..options.archive import SearchOptions
-from ..records import Scene
-from .catalogue import Tick, items_table, list_folder, read_table, table_items
-from .registry import open_scenes
-from .stac import Item, href_of, utc_text
+from .catalogue import Tick, list_folder
+from .stac import Item
+from .stac_api import PAGE, search_api
+from .table import items_table, read_table, table_items, write_items
+from .wanted import Box, Wanted, touches, wanted_of
 
 if TYPE_CHECKING:
     import pystac
-
-Box = tuple[float, float, float, float]
-
-TIMEOUT_S = 30.0
-PAGE = 100
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """Search options in the form that both kinds of source compare with."""
-
-    boxes: tuple[Box, ...]
-    """West, south, east, north; two of them for a box across the date line, none for anywhere."""
-    first: datetime | None
-    last: datetime | None
-    timed: bool
-    """Whether a time was asked for at all."""
-    options: SearchOptions
 
 
 def search_archive(
@@ -87,7 +69,7 @@ def search_archive(
     limit
         The most items to return; 0 for all.
     tick
-        Progress of listing a folder.
+        Progress of listing a folder or the pages of an API: done, in all, and what is next.
     warn
         Called with one line about products in a folder that cannot be read.
 
@@ -127,9 +109,9 @@ def search(
         import pystac
     except ImportError as error:
         raise MissingExtraError("pystac", "archive") from error
-    wanted = _wanted(options)
+    wanted = wanted_of(options)
     if re.match(r"https?://", options.source, re.IGNORECASE):
-        found = _search_api(wanted)
+        found = search_api(wanted, tick)
     else:
         found = _search_table(_table(Path(options.source), tick, warn), wanted)
     with _understood(options.source):
@@ -144,108 +126,31 @@ def _understood(source: str) -> Iterator[None]:
     """Items written by others may hold anything under the names of STAC."""
     try:
         yield
-    except SarloomError:
+    except (SarloomError, OSError):
         raise
     except Exception as error:  # what odd items make libraries raise is no closed list
         reason = " ".join(f"{type(error).__name__} {error}".split())[:300]
         raise FormatError(f"{source}: holds items that are no valid STAC ({reason})") from error
 
 
-def open_items(items: Iterable[pystac.Item]) -> Iterator[Scene]:
-    """Open the products that items of a catalogue or a folder stand for.
+def write_found(items: Iterable[pystac.Item], out: Path) -> None:
+    """Write items that were found as a catalogue of its own, which can be searched and tiled.
 
     Raises
     ------
     InputError
-        If an item lies elsewhere, as those of a STAC API do: download it first.
-    """
-    for item in items:
-        href = href_of(item)
-        if re.match(r"[a-z0-9+]+://", href, re.IGNORECASE) or not Path(href).exists():
-            raise InputError(f"{item.id}: its data ({href}) is not on this machine; download it")
-        wanted = item.properties.get("sarloom:identifier")
-        scenes = [one for one in open_scenes(Path(href)) if wanted in (None, one.identifier)]
-        if not scenes:
-            raise InputError(f"{href}: no longer holds {wanted}; run sarloom archive index again")
-        yield from scenes
-
-
-def product_paths(catalogue: Path) -> list[Path]:
-    """Every product of a catalogue once, in its order.
-
-    Raises
-    ------
+        If there are none, so that no older file is taken for them, or ``out`` cannot be written.
     FormatError
-        If it is no catalogue.
+        If items of a STAC API are too odd for a table.
     """
-    hrefs = (href_of(item) for item in table_items(read_table(catalogue)))
-    return [Path(href) for href in dict.fromkeys(hrefs)]
-
-
-def parse_times(text: str) -> tuple[datetime | None, datetime | None]:
-    """First and last moment of a time or an interval; None where it is open.
-
-    Raises
-    ------
-    InputError
-        If it is neither, or ends before it starts.
-    """
-    parts = text.strip().split("/")
-    if len(parts) > 2 or not text.strip():
-        raise InputError(f"--datetime {text!r} is not a time or FROM/TO")
-    ends = [None if part.strip() in ("", "..") else _moments(part.strip(), text) for part in parts]
-    first, last = ends[0], ends[-1]
-    start, stop = first and first[0], last and last[1]
-    if start is None and stop is None:
-        raise InputError(f"--datetime {text!r} leaves both ends open; give one of them")
-    if start is not None and stop is not None and start > stop:
-        raise InputError(f"--datetime {text!r} ends before it starts")
-    return start, stop
-
-
-def _moments(part: str, text: str) -> tuple[datetime, datetime]:
-    """First and last moment of a year, month, day or time."""
+    found = [one.to_dict(include_self_link=False, transform_hrefs=False) for one in items]
+    if not found:
+        raise InputError(f"nothing was found, so {out} was not written")
     try:
-        if match := re.fullmatch(r"(\d{4})(?:-(\d{2}))?", part):
-            year, month = int(match[1]), int(match[2] or 1)
-            last_month = month if match[2] else 12
-            days = calendar.monthrange(year, last_month)[1]
-            start = datetime(year, month, 1, tzinfo=UTC)
-            return start, _end_of_day(datetime(year, last_month, days, tzinfo=UTC))
-        found = datetime.fromisoformat(part)
-    except ValueError as error:
-        raise InputError(f"--datetime {text!r}: {part!r} is not a time ({error})") from error
-    found = found if found.tzinfo is not None else found.replace(tzinfo=UTC)
-    return found, _end_of_day(found) if re.fullmatch(r"[\d-]+", part) else found
-
-
-def _end_of_day(day: datetime) -> datetime:
-    return day + timedelta(days=1, microseconds=-1)
-
-
-def _wanted(options: SearchOptions) -> Wanted:
-    first, last = (None, None) if options.datetime is None else parse_times(options.datetime)
-    if options.incidence_deg is not None and options.incidence_deg[0] > options.incidence_deg[1]:
-        raise InputError(
-            f"--incidence-deg {options.incidence_deg[0]:g} {options.incidence_deg[1]:g}: "
-            "the least comes first"
-        )
-    return Wanted(_boxes(options.bbox), first, last, options.datetime is not None, options)
-
-
-def _boxes(bbox: Box | None) -> tuple[Box, ...]:
-    if bbox is None:
-        return ()
-    west, south, east, north = bbox
-    lon_ok = all(-180.0 <= one <= 180.0 for one in (west, east))
-    if not lon_ok or not -90.0 <= south <= north <= 90.0:
-        raise InputError(
-            f"--bbox {west:g} {south:g} {east:g} {north:g} is not west, south, east, north in "
-            "degrees"
-        )
-    if west <= east:
-        return (bbox,)
-    return (west, south, 180.0, north), (-180.0, south, east, north)
+        with _understood("the search"), write_aside(out) as aside:
+            write_items(found, aside)
+    except OSError as error:
+        raise InputError(f"{out}: cannot be written ({error.strerror})") from error
 
 
 def _table(source: Path, tick: Tick | None, warn: Callable[[str], None] | None) -> Any:
@@ -283,7 +188,7 @@ def _search_table(table: Any, wanted: Wanted) -> Iterator[Item]:
         rows = [row for (row,) in connection.execute(query, values).fetchall()]
     for start in range(0, len(rows), PAGE):
         for item in table_items(table.take(rows[start : start + PAGE])):
-            if _touches(item, wanted.boxes):
+            if touches(item, wanted.boxes):
                 yield item
 
 
@@ -355,100 +260,3 @@ def _sides(box: Box) -> tuple[float, ...]:
 
 def _microseconds(time: datetime) -> int:
     return (time - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
-
-
-def _touches(item: Item, boxes: tuple[Box, ...]) -> bool:
-    """Whether the footprint touches one of the boxes; no boxes mean anywhere."""
-    if not boxes:
-        return True
-    if not item.get("geometry"):
-        return False
-    from shapely import box
-    from shapely.geometry import shape
-
-    footprint = shape(item["geometry"])
-    return any(footprint.intersects(box(*one)) for one in boxes)
-
-
-def _search_api(wanted: Wanted) -> Iterator[Item]:
-    """Items of a STAC API: place and time asked of it, all else compared here."""
-    url = wanted.options.source
-    for item in _answers(url, wanted):
-        item["assets"] = {
-            name: asset for name, asset in item.get("assets", {}).items() if isinstance(asset, dict)
-        }
-        if _fits(item, wanted) and _touches(item, wanted.boxes):
-            yield item
-
-
-def _answers(url: str, wanted: Wanted) -> Iterator[Item]:
-    """All items that the API returns, over all of its pages."""
-    try:
-        import requests
-        from pystac_client import Client
-        from pystac_client.exceptions import APIError
-    except ImportError as error:
-        raise MissingExtraError("pystac-client", "archive") from error
-    asked: dict[str, Any] = {"limit": PAGE}
-    if wanted.options.bbox is not None:
-        asked["bbox"] = list(wanted.options.bbox)
-    if wanted.timed:
-        ends = [utc_text(one) if one is not None else ".." for one in (wanted.first, wanted.last)]
-        asked["datetime"] = "/".join(ends)
-    if wanted.options.collection:
-        asked["collections"] = list(wanted.options.collection)
-    seen: set[tuple[Any, Any]] = set()
-    try:
-        client = Client.open(url, timeout=TIMEOUT_S)
-        if not client.conforms_to("ITEM_SEARCH"):
-            raise FormatError(f"{url}: a STAC catalogue that cannot be searched; use a STAC API")
-        for item in client.search(**asked).items_as_dicts():
-            name = (item.get("collection"), item["id"])
-            if name in seen:
-                raise FormatError(f"{url}: lists {name[1]} twice; its pages may not end")
-            seen.add(name)
-            yield item
-    except SarloomError:
-        raise
-    except (APIError, requests.RequestException, NotImplementedError) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise InputError(f"{url}: does not answer as a STAC API ({reason}); check it") from error
-    except Exception as error:  # what a strange answer makes the client raise is no closed list
-        reason = " ".join(f"{type(error).__name__} {error}".split())[:300]
-        raise FormatError(f"{url}: is not a STAC API ({reason}); check the address") from error
-
-
-def _fits(item: Item, wanted: Wanted) -> bool:
-    """The rules of ``_conditions`` in Python, without the place."""
-    asked, has = wanted.options, item.get("properties", {})
-    if wanted.timed and not _in_time(has, wanted):
-        return False
-    if asked.band is not None and _lower(has.get("sar:frequency_band")) != asked.band.lower():
-        return False
-    polarizations = has.get("sar:polarizations") or ()
-    if asked.polarization is not None and asked.polarization.upper() not in polarizations:
-        return False
-    spacings = [has.get("sar:pixel_spacing_range"), has.get("sar:pixel_spacing_azimuth")]
-    spacing = max((one for one in spacings if one is not None), default=has.get("gsd"))
-    if asked.max_spacing_m is not None and not (spacing or float("inf")) <= asked.max_spacing_m:
-        return False
-    angle = has.get("view:incidence_angle")
-    if asked.incidence_deg is not None:
-        low, high = asked.incidence_deg
-        if angle is None or not low <= angle <= high:
-            return False
-    side = has.get("sar:observation_direction")
-    return asked.look_side is None or side == asked.look_side
-
-
-def _in_time(has: dict[str, Any], wanted: Wanted) -> bool:
-    start = has.get("start_datetime") or has.get("datetime")
-    stop = has.get("end_datetime") or has.get("datetime")
-    if has.get("sarloom:time_unknown") or start is None or stop is None:
-        return False
-    after = wanted.first is None or datetime.fromisoformat(stop) >= wanted.first
-    return after and (wanted.last is None or datetime.fromisoformat(start) <= wanted.last)
-
-
-def _lower(value: Any) -> str:
-    return str(value).lower() if value is not None else ""

@@ -15,6 +15,7 @@ import numpy as np
 from ..errors import FormatError
 from ..records import FloatArray
 from .safety import reading
+from .sentinel1_sight import RangePolynomials
 from .sentinel1_tables import DAMAGED, numbers, parse_xml
 
 SPEED_OF_LIGHT_M_S = 299_792_458.0
@@ -48,11 +49,13 @@ class GeolocationGrid:
     lines: FloatArray
     columns: FloatArray
     times: tuple[datetime, ...]
-    """Zero-Doppler time of each line of the grid."""
+    """Zero-Doppler time of each line of the grid, in mid swath."""
     lon: FloatArray
     lat: FloatArray
     heights_m: FloatArray
     incidence_deg: FloatArray
+    ranges_m: FloatArray
+    """Slant range."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,8 @@ class Annotation:
     lines_per_burst: int
     bursts: tuple[Burst, ...]
     grid: GeolocationGrid
+    polynomials: RangePolynomials | None
+    """From ground range to slant range; None of an image in slant range."""
     heading_deg: float
 
 
@@ -130,6 +135,7 @@ def _annotation(path: Path, root: Any) -> Annotation:
         lines_per_burst=lines_per_burst,
         bursts=tuple(_burst(path, one, lines_per_burst) for one in bursts),
         grid=_grid(path, root.findall("geolocationGrid/geolocationGridPointList/*")),
+        polynomials=_polynomials(path, root),
         heading_deg=float(_text(path, general, "platformHeading")),
     )
 
@@ -172,6 +178,9 @@ def _burst(path: Path, burst: Any, lines: int) -> Burst:
     return Burst(utc(_text(path, burst, "azimuthTime")), (int(valid[0]), int(valid[-1])))
 
 
+POINT = ("line", "pixel", "longitude", "latitude", "height", "incidenceAngle", "slantRangeTime")
+
+
 def _grid(path: Path, points: list[Any]) -> GeolocationGrid:
     """The points sorted into a rectangle.
 
@@ -180,8 +189,7 @@ def _grid(path: Path, points: list[Any]) -> GeolocationGrid:
     FormatError
         If they do not make one.
     """
-    tags = ("line", "pixel", "longitude", "latitude", "height", "incidenceAngle")
-    table = np.array([[float(_text(path, point, tag)) for tag in tags] for point in points])
+    table = np.array([[float(_text(path, point, tag)) for tag in POINT] for point in points])
     if table.size == 0 or not np.isfinite(table).all():
         raise FormatError(f"{path}: no usable geolocation grid; {DAMAGED}")
     lines, row = np.unique(table[:, 0], return_inverse=True)
@@ -189,16 +197,51 @@ def _grid(path: Path, points: list[Any]) -> GeolocationGrid:
     size = len(lines) * len(columns)
     if len(table) != size or len(np.unique(row * len(columns) + column)) != size:
         raise FormatError(f"{path}: a geolocation grid with gaps or doubles; {DAMAGED}")
-    values = np.empty((4, len(lines), len(columns)))
+    values = np.empty((5, len(lines), len(columns)))
     values[:, row, column] = table[:, 2:].T
     if np.abs(values[1]).max() > 90.0 or np.abs(values[0]).max() > 360.0:
         raise FormatError(f"{path}: a geolocation grid outside the Earth; {DAMAGED}")
-    times: dict[int, datetime] = {}
-    for point, of_line in zip(points, row, strict=True):
-        times.setdefault(int(of_line), utc(_text(path, point, "azimuthTime")))
+    # lines are timed for mid swath; elsewhere the time that echoes travel shifts them by 0.2 lines
+    times = {
+        int(of_line): utc(_text(path, point, "azimuthTime"))
+        for point, of_line, of_column in zip(points, row, column, strict=True)
+        if of_column == len(columns) // 2
+    }
     if not ((values[3] > 0.0) & (values[3] < 90.0)).all() or np.abs(values[2]).max() > 20_000.0:
         raise FormatError(f"{path}: impossible angles or heights in the geolocation grid")
+    values[4] *= SPEED_OF_LIGHT_M_S / 2.0
     return GeolocationGrid(lines, columns, tuple(times[k] for k in range(len(lines))), *values)
+
+
+def _polynomials(path: Path, root: Any) -> RangePolynomials | None:
+    """From ground range to slant range, sorted by row.
+
+    Raises
+    ------
+    FormatError
+        If an image in ground range has none.
+    """
+    if _text(path, root, "generalAnnotation/productInformation/projection") != "Ground Range":
+        return None
+    image = _part(path, root, "imageAnnotation/imageInformation")
+    first = utc(_text(path, image, "productFirstLineUtcTime"))
+    interval_s = _positive(path, image, "azimuthTimeInterval")
+    found = root.findall("coordinateConversion/coordinateConversionList/coordinateConversion")
+    if not found:
+        raise FormatError(f"{path}: no <coordinateConversion> of an image in ground range")
+    read = {
+        (utc(_text(path, one, "azimuthTime")) - first).total_seconds() / interval_s: (
+            numbers(path, one, "grsrCoefficients"),
+            float(_text(path, one, "gr0")),
+        )
+        for one in found
+    }
+    rows = np.array(sorted(read))
+    length = max(len(one) for one, _ in read.values())
+    coefficients = [np.pad(read[row][0], (0, length - len(read[row][0]))) for row in rows]
+    origins = np.array([read[row][1] for row in rows])
+    spacing = _positive(path, image, "rangePixelSpacing")
+    return RangePolynomials(rows, np.array(coefficients), origins, spacing)
 
 
 def _part(path: Path, element: Any, tag: str) -> Any:

@@ -2,12 +2,13 @@
 
 Points are handled as unit vectors normal to the ellipsoid, so neither the date line nor a pole is
 special. The points of a product lie on the terrain, which is far rougher than their distance of
-13 to 26 km: a height h displaces its pixel by h / tan(incidence) away from the radar. So the
-displacement is taken off first; what is left, a map on the ellipsoid, is smooth enough for a cubic
-spline; and the displacement is put back, interpolated linearly.
+13 to 26 km. So what height displaces is taken off first (``sentinel1_sight``); what is left, a map
+on the ellipsoid, is smooth in row and slant range, where a cubic spline interpolates it; and the
+displacement is put back for the height at each pixel, interpolated linearly between the points.
 
-The result is kept on a lattice of every 64th pixel; between its nodes interpolation is linear,
-which is off by no more than the bow of the Earth over 64 pixels (8 mm for 640 m).
+The result is kept on a lattice of every 64th pixel, and of those where it bends; between its nodes
+interpolation is linear, which is off by no more than the bow of the Earth over 64 pixels (8 mm for
+640 m).
 tests/test_30_sentinel1.py measures all of this.
 """
 
@@ -19,9 +20,8 @@ import numpy as np
 
 from ..errors import FormatError
 from ..records import FloatArray
-
-EARTH_RADIUS_M = 6_371_000.0
-"""Only scales what is taken off and put back, so the mean will do."""
+from .sentinel1_lattice import Nodes, smooth_lattice, spline, terrain_lattice
+from .sentinel1_sight import Sight
 
 MARGIN_PX = 64.0
 """How far outside the image the map still answers, so that tiles at the edge can be laid out."""
@@ -44,14 +44,15 @@ class SwathGrid:
         Places of the grid's points, degrees.
     shape
         Rows and columns of the image.
-    heights_m, incidence_deg : [R, C], optional
-        Height of each point above the ellipsoid and incidence angle there. Without them all points
-        are taken to lie at one height.
+    sight
+        Height, incidence angle and slant range of each point, and how ground range was made.
+        Without it all points are taken to lie at one height, and the map from pixels to the ground
+        to be smooth.
 
     Raises
     ------
     FormatError
-        If the grid is too small, not monotonic or folded.
+        If the grid is too small, not monotonic or folded, or contradicts itself.
     """
 
     def __init__(
@@ -61,8 +62,7 @@ class SwathGrid:
         lon: FloatArray,
         lat: FloatArray,
         shape: tuple[int, int],
-        heights_m: FloatArray | None = None,
-        incidence_deg: FloatArray | None = None,
+        sight: Sight | None = None,
     ) -> None:
         if min(len(rows), len(columns)) < 2:
             raise FormatError("a geolocation grid of fewer than 2 x 2 points")
@@ -73,20 +73,21 @@ class SwathGrid:
         centre = normals.mean(axis=(0, 1))
         if np.linalg.norm(centre) < 0.9:
             raise FormatError("a geolocation grid that spans more than a quarter of the Earth")
-        self._made_of = (rows, columns, lon, lat, shape, heights_m, incidence_deg)
+        self._made_of = (rows, columns, lon, lat, shape, sight)
         self._frame = _local_frame(centre / np.linalg.norm(centre))
-        local = normals @ self._frame.T
-        if heights_m is None or incidence_deg is None:
-            heights_m, incidence_deg = np.zeros(lon.shape), np.full(lon.shape, 45.0)
-        lean = _displacement(local, incidence_deg)
-        smooth = np.concatenate([local - heights_m[..., None] * lean, lean], axis=-1)
-        wide = _widened(rows, columns, smooth, shape)
-        nodes = (_lattice(shape[0]), _lattice(shape[1]))
-        parts = [_spline(wide[0], wide[1], one)(*nodes) for one in np.moveaxis(wide[2], -1, 0)]
-        height = _linear(rows, columns, heights_m, nodes)
-        self._lattice = [parts[k] + height * parts[k + 3] for k in range(3)]
+        turns = () if sight is None or sight.polynomials is None else sight.polynomials.rows
+        nodes = (_lattice(shape[0], rows, turns), _lattice(shape[1], columns))
+        self._nodes = nodes
+        places = (
+            smooth_lattice(rows, columns, normals, nodes)
+            if sight is None
+            else terrain_lattice(rows, columns, normals, sight, nodes)
+        )
+        if not np.isfinite(places).all():
+            raise FormatError("a geolocation grid of impossible ranges, heights or angles")
+        self._lattice = list(np.moveaxis(places @ self._frame.T, -1, 0))
         self._guess = _Inverse(nodes[0], nodes[1], self._lattice[0], self._lattice[1])
-        self._slopes = _inverse_slopes(self._lattice[0], self._lattice[1])
+        self._slopes = _inverse_slopes(nodes, self._lattice[0], self._lattice[1])
 
     def __reduce__(self) -> tuple[Any, ...]:
         return SwathGrid, self._made_of  # the lattice is quicker made than sent
@@ -97,7 +98,7 @@ class SwathGrid:
             np.asarray(rows, np.float64), np.asarray(columns, np.float64)
         )
         inside = self._near(row, column)
-        places = _places(row, column)
+        places = _places(self._nodes, row, column)
         local = [_between(one, places) for one in self._lattice]
         x, y, z = (sum(self._frame[k, axis] * local[k] for k in range(3)) for axis in range(3))
         lon = np.degrees(np.arctan2(y, x))
@@ -113,7 +114,7 @@ class SwathGrid:
         local = _normals(lon, lat) @ self._frame.T
         row, column = self._guess(local[..., 0], local[..., 1])
         for _ in range(STEPS):
-            places = _places(row, column)
+            places = _places(self._nodes, row, column)
             u = local[..., 0] - _between(self._lattice[0], places)
             v = local[..., 1] - _between(self._lattice[1], places)
             slopes = [_between(one, places) for one in self._slopes]
@@ -133,8 +134,8 @@ class SwathGrid:
 
 def interpolate(rows: FloatArray, columns: FloatArray, values: FloatArray) -> Any:
     """A cubic spline through values [R, C] on a grid, to be called with (row, column)."""
-    spline = _spline(rows, columns, values)
-    return lambda row, column: float(spline.ev(row, column))
+    fitted = spline(rows, columns, values)
+    return lambda row, column: float(fitted.ev(row, column))
 
 
 class _Inverse:
@@ -166,28 +167,24 @@ class _Inverse:
         return np.asarray(row), np.asarray(column)
 
 
-def _displacement(local: FloatArray, incidence_deg: FloatArray) -> FloatArray:
-    """What a metre of height does to normals [R, C, 3]: 1 / tan(incidence) along columns."""
-    chord = (local[:, -1] - local[:, 0])[:, None, :]
-    along = chord - np.sum(chord * local, axis=-1, keepdims=True) * local
-    along /= np.linalg.norm(along, axis=-1, keepdims=True)
-    angle = 1.0 / np.tan(np.radians(incidence_deg)) / EARTH_RADIUS_M
-    return np.asarray(angle[..., None] * along)
-
-
-def _inverse_slopes(u: FloatArray, v: FloatArray) -> list[FloatArray]:
+def _inverse_slopes(nodes: Nodes, u: FloatArray, v: FloatArray) -> list[FloatArray]:
     """Derivatives of row by u and v, and of column by u and v, at the nodes of the lattice."""
-    u_row, u_column = np.gradient(u, STRIDE_PX)
-    v_row, v_column = np.gradient(v, STRIDE_PX)
+    u_row, u_column = np.gradient(u, *nodes)
+    v_row, v_column = np.gradient(v, *nodes)
     det = u_row * v_column - u_column * v_row
     if not (det > 0.0).all() and not (det < 0.0).all():
         raise FormatError("a geolocation grid that is folded")
     return [np.asarray(one / det) for one in (v_column, -u_column, -v_row, u_row)]
 
 
-def _places(row: FloatArray, column: FloatArray) -> FloatArray:
+def _places(nodes: Nodes, row: FloatArray, column: FloatArray) -> FloatArray:
     """Where pixels lie among the nodes of the lattice."""
-    return np.stack([(row + MARGIN_PX) / STRIDE_PX, (column + MARGIN_PX) / STRIDE_PX])
+    return np.stack(
+        [
+            np.interp(at, one, np.arange(len(one), dtype=np.float64))
+            for at, one in zip((row, column), nodes, strict=True)
+        ]
+    )
 
 
 def _between(lattice: FloatArray, places: FloatArray) -> FloatArray:
@@ -195,14 +192,6 @@ def _between(lattice: FloatArray, places: FloatArray) -> FloatArray:
     from scipy.ndimage import map_coordinates
 
     return np.asarray(map_coordinates(lattice, places, order=1, mode="nearest"))
-
-
-def _linear(
-    rows: FloatArray, columns: FloatArray, values: FloatArray, nodes: tuple[FloatArray, FloatArray]
-) -> FloatArray:
-    """Values [R, C] interpolated linearly to every pair of nodes; constant outside the grid."""
-    along = np.stack([np.interp(nodes[1], columns, row) for row in values])
-    return np.stack([np.interp(nodes[0], rows, column) for column in along.T], axis=-1)
 
 
 def _normals(lon: FloatArray, lat: FloatArray) -> FloatArray:
@@ -219,41 +208,13 @@ def _local_frame(up: FloatArray) -> FloatArray:
     return np.stack([first, np.cross(up, first), up])
 
 
-def _widened(
-    rows: FloatArray, columns: FloatArray, values: FloatArray, shape: tuple[int, int]
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """The grid with one more point on each side, so that the spline covers image and margin."""
-    for axis, length in ((0, shape[0]), (1, shape[1])):
-        nodes = (rows, columns)[axis]
-        low = min(nodes[0], 0.0) - MARGIN_PX - 1.0
-        high = max(nodes[-1], length - 1.0) + MARGIN_PX + STRIDE_PX
-        before = _extrapolated(nodes[:4], np.moveaxis(values, axis, 0)[:4], low)
-        after = _extrapolated(nodes[-4:], np.moveaxis(values, axis, 0)[-4:], high)
-        values = np.concatenate(
-            [np.expand_dims(before, axis), values, np.expand_dims(after, axis)], axis=axis
-        )
-        nodes = np.concatenate([[low], nodes, [high]])
-        rows, columns = (nodes, columns) if axis == 0 else (rows, nodes)
-    return rows, columns, values
+def _lattice(length: int, *bends: Any) -> FloatArray:
+    """Pixels of the lattice along one axis, from one margin to the other.
 
-
-def _extrapolated(nodes: FloatArray, values: FloatArray, where: float) -> FloatArray:
-    """The polynomial through values [N, ...] at up to four nodes, in Lagrange's form."""
-    total = np.zeros(values.shape[1:])
-    for k, node in enumerate(nodes):
-        others = np.delete(nodes, k)
-        total += np.prod((where - others) / (node - others)) * values[k]
-    return total
-
-
-def _lattice(length: int) -> FloatArray:
-    """Pixels of the lattice along one axis, from one margin to beyond the other."""
-    count = int(np.ceil((length - 1 + 2 * MARGIN_PX) / STRIDE_PX)) + 1
-    return -MARGIN_PX + STRIDE_PX * np.arange(count, dtype=np.float64)
-
-
-def _spline(rows: FloatArray, columns: FloatArray, values: FloatArray) -> Any:
-    from scipy.interpolate import RectBivariateSpline
-
-    degrees = {"kx": min(3, len(rows) - 1), "ky": min(3, len(columns) - 1)}
-    return RectBivariateSpline(rows, columns, values, s=0, **degrees)
+    Where the map bends, between two points of the grid or two polynomials, is a node too, so that
+    linear interpolation has nothing to cut off there.
+    """
+    last = length - 1 + MARGIN_PX
+    even = np.arange(-MARGIN_PX, last, STRIDE_PX)
+    every = np.round(np.concatenate([even, [last], *bends]), 2)
+    return np.asarray(np.unique(every[(every >= -MARGIN_PX) & (every <= last)]))

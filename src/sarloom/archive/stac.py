@@ -8,7 +8,8 @@ processing where a product states what they require. What STAC has no field for 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from math import isfinite
+from itertools import pairwise
+from math import floor, isfinite
 from pathlib import Path
 from typing import Any
 
@@ -63,9 +64,11 @@ def item_of(scene: Scene) -> Item:
         **_sar(scene),
         **_view(scene),
         **_projection(scene),
-        "processing:level": "L1",
     }
     properties = {name: value for name, value in properties.items() if _stated(value)}
+    if "sar:product_type" in properties:
+        properties["processing:level"] = "L1"  # a focused image, as all of these types are
+    properties.setdefault("datetime", None)  # STAC wants this one even where it is null
     item: Item = {
         "type": "Feature",
         "stac_version": "1.1.0",
@@ -76,40 +79,51 @@ def item_of(scene: Scene) -> Item:
         "links": [],
         "assets": {"data": _asset(scene.path)},
     }
-    if scene.footprint is not None and all(isfinite(x + y) for x, y in scene.footprint):
-        item["geometry"], item["bbox"] = outline(scene.footprint)
+    place = outline(scene.footprint) if scene.footprint is not None else None
+    if place is not None:
+        item["geometry"], item["bbox"] = place
     return item
 
 
 def outline(
     footprint: tuple[tuple[float, float], ...],
-) -> tuple[dict[str, Any], list[float]]:
+) -> tuple[dict[str, Any], list[float]] | None:
     """GeoJSON geometry and bounding box of a ring of (longitude, latitude) [deg].
 
     A ring across the date line becomes two polygons, and its box has west greater than east
-    (RFC 7946, sections 3.1.9 and 5.2). A ring that crosses itself is replaced by its hull.
+    (RFC 7946, sections 3.1.9 and 5.2). One around a pole becomes all that lies nearer to the pole
+    than its farthest corner. A ring that crosses itself is replaced by its hull. None where corners
+    are not finite or enclose no area.
     """
     try:
         from shapely import MultiPolygon, Polygon, affinity, box
         from shapely.geometry import mapping, polygon
     except ImportError as error:
         raise MissingExtraError("shapely", "archive") from error
-    first = footprint[0][0]
-    ring = Polygon([(first + (lon - first + 180) % 360 - 180, lat) for lon, lat in footprint])
+    if not footprint or not all(isfinite(lon + lat) for lon, lat in footprint):
+        return None
+    corners = _unwrapped(footprint)
+    turned = corners[-1][0] + _step(corners[-1], corners[0]) - corners[0][0]
+    if abs(turned) > 180.0:
+        latitudes = [lat for _, lat in corners]
+        north_pole = sum(latitudes) > 0
+        sides = (-180.0, min(latitudes), 180.0, 90.0) if north_pole else (
+            -180.0, -90.0, 180.0, max(latitudes))  # fmt: skip
+        return _plain(mapping(box(*sides))), list(sides)
+    ring = Polygon(corners)
     if not ring.is_valid:
         ring = ring.convex_hull
+    if ring.geom_type != "Polygon" or ring.area == 0:
+        return None
+    ring = affinity.translate(ring, xoff=-360.0 * floor((ring.bounds[0] + 180.0) / 360.0))
     west, south, east, north = ring.bounds
-    if west >= -180.0 and east <= 180.0:
+    if east <= 180.0:
         return _plain(mapping(polygon.orient(ring))), [west, south, east, north]
-    line = 180.0 if east > 180.0 else -180.0
-    halves = [
-        ring.intersection(box(-540, -90, line, 90)),
-        ring.intersection(box(line, -90, 540, 90)),
-    ]
-    outside = 1 if line > 0 else 0
-    halves[outside] = affinity.translate(halves[outside], xoff=-2 * line)
-    both = MultiPolygon([polygon.orient(half) for half in halves])
-    return _plain(mapping(both)), [halves[0].bounds[0], south, halves[1].bounds[2], north]
+    here = ring.intersection(box(-180.0, -90.0, 180.0, 90.0))
+    there = affinity.translate(ring, xoff=-360.0).intersection(box(-180.0, -90.0, 180.0, 90.0))
+    parts = [part for half in (here, there) for part in getattr(half, "geoms", (half,))]
+    both = MultiPolygon([polygon.orient(part) for part in parts if part.area > 0])
+    return _plain(mapping(both)), [west, south, east - 360.0, north]
 
 
 def href_of(item: Any) -> str:
@@ -124,6 +138,20 @@ def href_of(item: Any) -> str:
 def utc_text(time: datetime) -> str:
     """A time as STAC writes it."""
     return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _step(start: tuple[float, float], stop: tuple[float, float]) -> float:
+    """Way in longitude from one corner to the next [deg], the short way round."""
+    return (stop[0] - start[0] + 180.0) % 360.0 - 180.0
+
+
+def _unwrapped(footprint: tuple[tuple[float, float], ...]) -> list[tuple[float, float]]:
+    """Corners with longitudes that go on across the date line instead of jumping."""
+    corners = [footprint[0]]
+    for before, (lon, lat) in pairwise(footprint):
+        turns = round((corners[-1][0] + _step(before, (lon, lat)) - lon) / 360.0)
+        corners.append((lon + 360.0 * turns, lat))
+    return corners
 
 
 def _stated(value: Any) -> bool:
@@ -167,23 +195,32 @@ def _sar(scene: Scene) -> dict[str, Any]:
     if scene.range_axis is None:
         range_ = azimuth = (None, None)
     frequency = scene.center_frequency_hz
-    kinds = {"slant": "SLC" if scene.is_complex else "SRD", "ground": "GRD", "geocoded": "GEC"}
+    looks = {name: scene.extra.get(name) for name in ("looks_range", "looks_azimuth")}
     pair = (scene.polarization or "").upper()
     return {
         "sar:instrument_mode": scene.instrument_mode,
         "sar:frequency_band": scene.band if scene.band in SAR_BANDS else None,
         "sar:center_frequency": frequency / 1e9 if frequency else None,
         "sar:polarizations": [pair] if pair in SAR_POLARIZATIONS else None,
-        "sar:product_type": str(scene.extra.get("product_type") or kinds[scene.plane]),
+        "sar:product_type": scene.extra.get("product_type") or _product_type(scene),
         "sar:pixel_spacing_range": range_[0],
         "sar:pixel_spacing_azimuth": azimuth[0],
         "sar:resolution_range": range_[1],
         "sar:resolution_azimuth": azimuth[1],
         "sar:looks_equivalent_number": scene.looks,
-        "sar:looks_range": scene.extra.get("looks_range"),
-        "sar:looks_azimuth": scene.extra.get("looks_azimuth"),
+        **{f"sar:{name}": value for name, value in looks.items() if isinstance(value, int)},
         "sar:observation_direction": scene.look_side,
     }
+
+
+def _product_type(scene: Scene) -> str | None:
+    """What a product must be that does not name its type; None where that is not settled, as
+    whether a geocoded product was corrected for terrain."""
+    if scene.range_axis is None:
+        return None
+    if scene.is_complex:
+        return "SLC"
+    return "GRD" if scene.plane == "ground" else None
 
 
 def _view(scene: Scene) -> dict[str, Any]:
@@ -198,10 +235,19 @@ def _view(scene: Scene) -> dict[str, Any]:
 def _projection(scene: Scene) -> dict[str, Any]:
     found: dict[str, Any] = {"proj:shape": list(scene.shape)}
     if scene.crs is not None and scene.transform is not None:
-        known = scene.crs.upper().startswith("EPSG:")
-        found["proj:code" if known else "proj:wkt2"] = scene.crs
+        if scene.crs.upper().startswith("EPSG:"):
+            found["proj:code"] = scene.crs
+        else:
+            found["proj:wkt2"] = _wkt2(scene.crs)
         found["proj:transform"] = list(scene.transform)
     return found
+
+
+def _wkt2(crs: str) -> str:
+    """A coordinate system in the younger form of WKT, whatever form it was given in."""
+    from pyproj import CRS
+
+    return str(CRS.from_user_input(crs).to_wkt("WKT2_2019"))
 
 
 def _extensions(properties: dict[str, Any]) -> list[str]:
@@ -209,7 +255,8 @@ def _extensions(properties: dict[str, Any]) -> list[str]:
     found = [SAR] if all(name in properties for name in SAR_REQUIRES) else []
     if any(name.startswith("view:") for name in properties):
         found.append(VIEW)
-    return [*found, PROJECTION, PROCESSING]
+    found.append(PROJECTION)
+    return [*found, PROCESSING] if "processing:level" in properties else found
 
 
 def _asset(path: Path) -> dict[str, Any]:

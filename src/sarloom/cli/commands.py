@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..options.archive import IndexOptions, SearchOptions
+from ..options.captions import ScoreCaptionsOptions
 from ..options.demo import DemoOptions
 from ..options.generate import GenerateOptions
 from ..options.info import InfoOptions
@@ -20,6 +21,7 @@ from .build import Command
 GROUPS: dict[str, str] = {
     "archive": "List radar products and find them again.",
     "tiles": "Cut products into tiles to train on.",
+    "captions": "Score captions of images.",
 }
 """First word of a grouped command -> what the group is about."""
 
@@ -106,6 +108,16 @@ COMMANDS: tuple[Command, ...] = (
         notes="PNGs have 8 bits unless `--bits 16`; GeoTIFFs hold float32 amplitude.",
     ),
     Command(
+        name="captions score",
+        table=ScoreCaptionsOptions,
+        workflow="captions_score",
+        summary="Score captions against references: BLEU-1 to 4, METEOR, ROUGE-L, CIDEr.",
+        example="sarloom captions score --references dataset_rsicd.json "
+        "--hypotheses captions.json --split test",
+        notes="[Captions](../captions.md) explains the figures and what they rest on. METEOR needs "
+        "Java and `pip install 'sarloom[meteor]'`; without them its row says so.",
+    ),
+    Command(
         name="info",
         table=InfoOptions,
         workflow="info",
@@ -116,10 +128,10 @@ COMMANDS: tuple[Command, ...] = (
         name="train",
         table=TrainOptions,
         workflow="train",
-        summary="Train the embedded model from a recipe, from nothing.",
-        example="sarloom train recipes/embedded.toml --out runs/embedded --set seed=1",
-        notes="The keys of a recipe are listed in [recipe.md](recipe.md). Each part of a run is "
-        "kept, so a run that was stopped goes on where it was.",
+        summary="Fine-tune a base model on a tile set, or make the embedded model from nothing.",
+        example="sarloom train recipes/embedded-lora.toml --tiles tiles --out runs/lora",
+        notes="With `--tiles` the recipe is one of [fine-tuning](finetune.md), without it one of "
+        "the [embedded model](recipe.md). A run that was stopped goes on where it was.",
     ),
     Command(
         name="demo",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from .. import __version__
+from ..models.adapters import AdapterSpec
 from ..models.loaded import LoadedModel
 from ..options.generate import GenerateOptions
 from .schedule import SAMPLERS
@@ -24,6 +25,7 @@ def make_record(
     height: int,
     looks: int,
     init_sha256: str | None,
+    adapters: Sequence[AdapterSpec] = (),
 ) -> dict[str, Any]:
     """The part of the record that all images of a call share.
 
@@ -61,6 +63,10 @@ def make_record(
             "family": model.family.name,
             "hash": model.fingerprint,
         },
+        "adapters": [
+            {"spec": text, "sha256": one.sha256}
+            for text, one in zip(spelled(adapters), adapters, strict=True)
+        ],
         "device": model.device.type,
         "dtype": str(model.dtype).removeprefix("torch."),
         # sums in another number of threads round differently, so the last bits hang on it
@@ -69,6 +75,11 @@ def make_record(
         "calibration": model.radiometry.calibration,
         "spacing_m": model.radiometry.spacing_m,
     }
+
+
+def spelled(adapters: Sequence[AdapterSpec]) -> list[str]:
+    """``--adapter`` values, one per file, written out in full."""
+    return [f"{one.file}:{one.scale:g}@{one.start:g}-{one.stop:g}" for one in adapters]
 
 
 def parameters_text(record: Mapping[str, Any]) -> str:
@@ -114,6 +125,8 @@ def command_of(record: Mapping[str, Any], name: str | None = None, file_format: 
         if init["scale"] != "auto":
             parts += ["--init-scale", init["scale"]]
     parts += ["--model", record["model"]["source"]]
+    for one in record.get("adapters", ()):
+        parts += ["--adapter", one["spec"]]
     parts += ["--device", record["device"], "--dtype", record["dtype"]]
     parts += ["--threads", str(record["threads"])] if record.get("threads") else []
     parts += ["--format", file_format] if file_format != "png" else []
@@ -142,6 +155,7 @@ def options_of(record: Mapping[str, Any], **changes: Any) -> GenerateOptions:
         "complex": record["complex"],
         "init": Path(init["file"]) if init else None,
         "model": record["model"]["source"],
+        "adapter": tuple(one["spec"] for one in record.get("adapters", ())),
         "device": record["device"],
         "dtype": record["dtype"],
         "threads": record.get("threads") or 0,

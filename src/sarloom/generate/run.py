@@ -151,6 +151,7 @@ def check_request(options: GenerateOptions) -> Request:
     InputError, ModelError
         Naming the first thing that cannot be used.
     """
+    from ..models.adapters import parse_adapters
     from ..models.locate import HUB_ID, locate_model
 
     prompt = clean_prompt(options.prompt)
@@ -162,6 +163,7 @@ def check_request(options: GenerateOptions) -> Request:
     is_here = options.model == "embedded" or Path(options.model).expanduser().exists()
     if is_here or not HUB_ID.fullmatch(options.model):
         locate_model(options.model)
+    parse_adapters(options.adapter)
     init = None if options.init is None else read_init(options.init, options.init_scale)
     cleaned = dataclasses.replace(options, prompt=prompt, negative=negative)
     return Request(cleaned, size, init)
@@ -215,6 +217,7 @@ def _produce(
     """The images, with the threads already set."""
     import torch
 
+    from ..models.adapters import Adapters, parse_adapters
     from ..models.load import load_model
     from .sample import SampleSettings, encode_prompts, sample
 
@@ -223,14 +226,18 @@ def _produce(
         model = load_model(options.model, options.device, options.dtype)
     width, height = request.size or default_size(model.native_size)
     check_size(width, height, model.cell)
+    specs = parse_adapters(options.adapter)
+    adapters = Adapters(model, specs) if specs else None
     looks = effective_looks(options.looks, model.radiometry, options.complex)
     _warn(model, options, on_warning)
     settings = SampleSettings(
         options.steps, options.guidance, options.scheduler, options.spacing, options.strength
     )
     init_sha256 = None if request.init is None else request.init.sha256
-    record = make_record(options, model, width, height, looks, init_sha256)
+    record = make_record(options, model, width, height, looks, init_sha256, specs)
     with torch.inference_mode():
+        if adapters is not None:
+            adapters.at(0.0)  # the words are read once, with what works from the first step on
         text = encode_prompts(model, options.prompt, options.negative, options.guidance)
         start = None if request.init is None else _start(model, request.init, width, height)
     for index in range(options.count):
@@ -240,7 +247,7 @@ def _produce(
             if on_step is not None:
                 on_step(number, options.count, step, steps)
 
-        pixels = sample(model, text, settings, width, height, seed, start, tell)
+        pixels = sample(model, text, settings, width, height, seed, start, tell, adapters)
         yield _finish(pixels, model, record, looks, seed, options.complex)
 
 

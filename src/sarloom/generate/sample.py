@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..models.adapters import Adapters
 from ..models.loaded import LoadedModel, TextCondition
 from .schedule import build_scheduler
 
@@ -57,6 +58,7 @@ def sample(
     seed: int,
     init: torch.Tensor | None = None,
     on_step: OnStep | None = None,
+    adapters: Adapters | None = None,
 ) -> torch.Tensor:
     """Denoise one image and decode it.
 
@@ -84,7 +86,16 @@ def sample(
             latents, times = partly_noised(scheduler, init, noise, settings)
         added = model.family.added_conditions(text, width, height)
         latents = denoise(
-            model, scheduler, latents, times, text, added, settings.guidance, generator, on_step
+            model,
+            scheduler,
+            latents,
+            times,
+            text,
+            added,
+            settings.guidance,
+            generator,
+            on_step,
+            adapters,
         )
         return model.decode(latents)[0].cpu()
 
@@ -117,6 +128,7 @@ def denoise(
     guidance: float,
     generator: torch.Generator,
     on_step: OnStep | None = None,
+    adapters: Adapters | None = None,
 ) -> torch.Tensor:
     """Run the reverse process over ``times``; returns the clean latent."""
     import torch
@@ -125,6 +137,8 @@ def denoise(
     takes_generator = "generator" in inspect.signature(scheduler.step).parameters
     extra = {"generator": generator} if takes_generator else {}
     for index, t in enumerate(times):
+        if adapters is not None:
+            adapters.at(index / len(times))
         z = scheduler.scale_model_input(latents, t).to(model.dtype)
         z = torch.cat([z, z]) if guided else z
         epsilon = unet(

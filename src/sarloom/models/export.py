@@ -35,7 +35,7 @@ def save_model(
     for name, module in parts.items():
         half = copy.deepcopy(module).to(torch.float16, memory_format=torch.contiguous_format)
         half.save_pretrained(aside / name, safe_serialization=True)
-    _restore_prefix(aside / "text_encoder" / "model.safetensors")
+    restore_prefix(aside / "text_encoder" / "model.safetensors")
     save_tokenizer(tokenizer, aside / "tokenizer")
     scheduler.save_pretrained(aside / "scheduler")
     radiometry.save(aside)
@@ -57,7 +57,7 @@ def save_model(
     aside.rename(folder)
 
 
-def _restore_prefix(path: Path) -> None:
+def restore_prefix(path: Path) -> None:
     """Name text weights as every release of transformers reads them.
 
     Release 5 leaves out ``text_model.`` when it saves; release 4 would not find the weights then

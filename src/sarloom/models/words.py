@@ -25,6 +25,13 @@ class Words:
         """Token numbers, one row of ``length`` per text: cut, closed by the end mark, filled up."""
         return [self._row(self._tokenizer.encode(text).ids) for text in texts]
 
+    def add(self, word: str) -> int:
+        """Make a word one token of its own; its number."""
+        from tokenizers import AddedToken
+
+        self._tokenizer.add_tokens([AddedToken(word, normalized=False)])
+        return int(self._tokenizer.token_to_id(word))
+
     def cut(self, text: str) -> str:
         """The end of a text beyond the window, as written; empty if all is read."""
         offsets = self._tokenizer.encode(text).offsets

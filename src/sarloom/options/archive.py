@@ -61,6 +61,12 @@ class SearchOptions:
         (), "collection to search in; a STAC API may insist on one", metavar="ID"
     )
     limit: int = option(0, "the most products to list; 0 for all of them", minimum=0)
+    out: Path | None = option(
+        None,
+        "also write what was found as a catalogue of its own, for `sarloom tiles build --sar`",
+        short="-o",
+        metavar="FILE",
+    )
     json: bool = option(False, "print STAC items as JSON, one a line, for other programs")
 
     def __post_init__(self) -> None:

@@ -79,6 +79,12 @@ class GenerateOptions:
         short="-m",
         metavar="MODEL",
     )
+    adapter: tuple[str, ...] = option(
+        (),
+        "lay an adapter or a learned word over the model: a file or a run folder, its strength, "
+        "and the part of the steps in which it works; may be repeated",
+        metavar="FILE:SCALE@START-STOP",
+    )
     format: str = option("png", "files to write", choices=FORMATS, short="-f")
     name: str | None = option(
         None, "first part of the file names (default: made from the prompt)", metavar="NAME"

@@ -72,6 +72,11 @@ class BuildTilesOptions:
         "of 16 looks 0.125",
         minimum=0.0, maximum=10.0, group="Rejection",
     )  # fmt: skip
+    max_peak_db: float = option(
+        100.0,
+        "brightest pixel over the median of a tile [dB]; beyond any target numbers are damaged",
+        minimum=20.0, maximum=1000.0, group="Rejection",
+    )  # fmt: skip
     max_days: float | None = option(
         None,
         "longest time between the radar and the optical picture; undated pictures then pair with "
@@ -181,7 +186,7 @@ class ViewTilesOptions:
     split: str | None = option(None, "of this split only", choices=SPLIT_NAMES)
     cell: int = option(256, "side of a picture on the sheet", minimum=64, maximum=2048)
     out: Path | None = option(
-        None, "sheet to write (default: contact-sheet.png beside the folder)", short="-o",
+        None, "sheet to write (default: DIR-contact-sheet.png beside the folder)", short="-o",
         metavar="FILE",
     )  # fmt: skip
 
@@ -198,7 +203,7 @@ class StatsTilesOptions:
         256, "tiles, evenly spread, whose pixels are looked at; 0 for all", minimum=0
     )
     out: Path | None = option(
-        None, "picture to write (default: statistics.png beside the folder)", short="-o",
+        None, "picture to write (default: DIR-statistics.png beside the folder)", short="-o",
         metavar="FILE",
     )  # fmt: skip
     json: bool = option(False, "print figures as JSON")
@@ -222,3 +227,5 @@ class ExportTilesOptions:
         check(self)
         if self.bits not in (8, 16):
             raise InputError(f"--bits {self.bits}: 8 or 16")
+        if self.to == "kohya" and self.bits == 16:
+            raise InputError("--bits 16: kohya's trainer clips 16-bit PNGs to white; leave it at 8")

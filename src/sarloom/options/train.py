@@ -13,11 +13,17 @@ class TrainOptions:
     """Which recipe to follow, and where the run is kept."""
 
     recipe: Path = option(help="TOML file that says what to train.", argument=True)
+    tiles: Path | None = option(
+        None, "Tile set to fine-tune on; without it the embedded model is made from nothing.",
+        metavar="DIR",
+    )  # fmt: skip
     out: Path = option(
         Path("runs/embedded"),
         "Run folder; a run that was stopped goes on where it was.",
         short="-o",
     )
+    resume: bool = option(False, "Insist that there is a stopped run to go on with.")
+    device: str = option("auto", "auto, cpu, cuda or mps; with --tiles only.")
     set: tuple[str, ...] = option(
         (), "Change one key of the recipe, as key=value; may be repeated.", metavar="KEY=VALUE"
     )

@@ -45,6 +45,8 @@ BORDER = "on the border of two splits"
 DAMAGED = "source damaged"
 MOST_SATURATED = "saturated"
 _BLOCK_TILES = 8
+_GDAL_CACHE_MB = "256"
+"""Of each process; 512 rows of a float32 image 100,000 pixels wide, stored in strips, fit."""
 _FREE = ("out", "workers", "replace")
 """Options that change no tile."""
 
@@ -64,8 +66,8 @@ class Piece:
         """Everything that its tiles hang on, as JSON."""
         one = self.acquisition
         return [
-            str(one.path), one.sha256, one.identifier, one.grid, tone_columns(self.tone),
-            self.split, self.start, self.stop,
+            str(one.path), one.sha256, one.described, one.identifier, one.grid,
+            tone_columns(self.tone), self.split, self.start, self.stop,
         ]  # fmt: skip
 
 
@@ -127,11 +129,13 @@ def build_tiles(
     if not products:
         raise InputError(f"--sar {' '.join(map(str, options.sar))}: no radar product there")
     fractions = shares(options.split)
+    # GDAL's own default is a twentieth of the memory for each process
+    os.environ.setdefault("GDAL_CACHEMAX", _GDAL_CACHE_MB)
     ledger = Ledger(options.out)
     workers = options.workers or os.cpu_count() or 1
     with ledger.alone():
         settings = {k: v for k, v in as_plain(options).items() if k not in _FREE}
-        ledger.open({"build": settings})
+        ledger.open({"build": settings}, options.replace)
         cutting = cutting_of(options)
         survey = merged(
             _steps(
@@ -188,6 +192,7 @@ def cutting_of(options: BuildTilesOptions) -> Cutting:
             max_zero=options.max_zero,
             max_saturated=options.max_saturated,
             min_contrast=options.min_contrast,
+            max_peak_db=options.max_peak_db,
         ),
     )
 
@@ -353,8 +358,9 @@ def cut_unit(unit: CutUnit) -> UnitResult:
         one = piece.acquisition
         try:
             scene, grids = opened(
-                unit.shared.open_scenes, one.path, one.identifier, one.sha256, unit.shared.cutting
-            )
+                unit.shared.open_scenes, one.path, one.identifier, one.described,
+                unit.shared.cutting,
+            )  # fmt: skip
         except FormatError as error:
             raise InputError(str(error)) from error
         cells = [grid.cells() for grid in grids]

@@ -15,6 +15,7 @@ from .resample import (
     Averaged,
     Band,
     area_average,
+    highest,
     intensity,
     interpolate_complex,
     looks_gain,
@@ -80,6 +81,9 @@ class Limits:
     min_contrast: float = 0.05
     """Standard deviation of amplitude over its mean; single-look speckle alone has .52, speckle of
     16 looks .125."""
+    max_peak_db: float = 100.0
+    """Brightest pixel over the median. A ship's side on calm water stands 80 dB above it; a flipped
+    exponent of a floating point number stands hundreds."""
 
 
 def judge(tile: TileData, limits: Limits | None = None) -> str | None:
@@ -87,7 +91,7 @@ def judge(tile: TileData, limits: Limits | None = None) -> str | None:
 
     Returns
     -------
-    'nodata', 'zeros', 'saturated' or 'low contrast': the first that applies.
+    'nodata', 'zeros', 'spikes', 'saturated' or 'low contrast': the first that applies.
     """
     limits = limits or Limits()
     power = tile.power
@@ -97,6 +101,8 @@ def judge(tile: TileData, limits: Limits | None = None) -> str | None:
         return "nodata"
     if _empty_share(power, limits.max_zero) > limits.max_zero:
         return "zeros"
+    if spiked(power, limits.max_peak_db):
+        return "spikes"
     if tile.saturated_fraction > limits.max_saturated:
         # A constant picture is at its own top everywhere; that is a want of contrast.
         return "low contrast" if _contrast(power) < limits.min_contrast else "saturated"
@@ -116,6 +122,16 @@ def _empty_share(power: PowerArray, enough: float) -> float:
     rows, columns = (n // side for n in power.shape)
     blocks = power[: rows * side, : columns * side].reshape(rows, side, columns, side)
     return float(1.0 - np.mean(np.any(blocks != 0, axis=(1, 3))))
+
+
+def spiked(power: PowerArray, max_peak_db: float) -> bool:
+    """Whether a pixel is brighter than any target: damage, which would also spoil the tone."""
+    typical = power[::4, ::4]
+    typical = typical[typical > 0]  # NaN compares false
+    if typical.size == 0:
+        return False
+    limit = float(np.median(typical)) * 10 ** (max_peak_db / 10)
+    return highest(power) > limit
 
 
 def _contrast(power: PowerArray) -> float:

@@ -8,6 +8,7 @@ import re
 import shutil
 import tarfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from PIL import Image
 from ..errors import InputError
 from ..options.tiles import ExportTilesOptions
 from ..sar.tone import dequantize, quantize
+from .ledger import Ledger
 from .png import picture_png
 from .schema import IMAGES, Row
 from .store import TileSet, open_tiles, row_amplitude, row_picture
@@ -25,47 +27,68 @@ from .store import TileSet, open_tiles, row_amplitude, row_picture
 Progress = Callable[[int, int, str], None]
 Write = Callable[[TileSet, Path, ExportTilesOptions], Iterator[None]]
 
-SIDE_PICTURES = ("optical", "segmentation", "sketch")
+SIDE_PICTURES = tuple(name for name in IMAGES if name != "image")
 PLAIN_CAPTION = "A SAR image"
 """Where a tile has no caption yet."""
 TILES_PER_TAR = 1000
 
 
+@dataclass(frozen=True)
+class Exported:
+    """What an export wrote."""
+
+    tiles: int
+    uncaptioned: int
+    """Tiles whose caption is ``PLAIN_CAPTION`` for want of one."""
+
+
 def export_tiles(
     options: ExportTilesOptions, progress: Progress = lambda done, total, doing: None
-) -> int:
-    """Export a tile set; returns the number of tiles.
+) -> Exported:
+    """Export a tile set. It is written aside and renamed, so the folder is whole or not there.
 
     Raises
     ------
     InputError
-        If the folder to write is not empty, or no tile would be in it.
+        If the folder to write is not empty, no tile would be in it, or another run writes it.
+    FormatError
+        If the set is damaged.
     """
     tiles = open_tiles(options.folder, options.split)
     if len(tiles) == 0:
         raise InputError(f"{options.folder} holds no tile in {options.split or 'any split'}")
-    out = options.out
+    out = options.out.resolve()
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"--out {out} is not empty: choose a new folder")
+        raise InputError(f"--out {options.out} is not empty: choose a new folder")
     aside = out.with_name(f".{out.name}.partial")
-    try:
-        shutil.rmtree(aside, ignore_errors=True)  # left by a run that was killed
-        aside.mkdir(parents=True)
-        for number, _ in enumerate(WRITERS[options.to](tiles, aside, options), 1):
-            progress(number, len(tiles), "")
-        if out.exists():
-            out.rmdir()
-        aside.rename(out)
-    except OSError as error:
-        raise InputError(f"--out {out} cannot be written: {error}") from error
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-    return len(tiles)
+    with Ledger(aside).alone():
+        try:
+            _empty(aside)  # what a killed run left
+            for number, _ in enumerate(WRITERS[options.to](tiles, aside, options), 1):
+                progress(number, len(tiles), "")
+            if out.exists():
+                out.rmdir()
+            aside.rename(out)
+        except OSError as error:
+            raise InputError(f"--out {options.out} cannot be written: {error}") from error
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+    return Exported(len(tiles), sum(not text for text in tiles.columns("text")["text"]))
+
+
+def _empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def file_stem(row: Row) -> str:
     """The tile's id as a file name; without dots, at which WebDataset cuts names."""
-    return re.sub(r"[^\w-]", "_", row["id"])
+    stem = re.sub(r"[^\w-]", "_", row["id"])
+    # an id that is no file name gets a hash, so that two of them never meet in one
+    return stem if stem == row["id"].replace(".", "_") else f"{stem}-{row['sha256'][:8]}"
 
 
 def radar_png(row: Row, bits: int) -> bytes:
@@ -96,14 +119,14 @@ def imagefolder(tiles: TileSet, out: Path, options: ExportTilesOptions) -> Itera
     them as columns.
     """
     listed: dict[str, list[str]] = {}
-    present = {name for row in tiles for name in SIDE_PICTURES if row[name] is not None}
+    present = tiles.pictures()
     for row in tiles:
         folder = out / row["split"]
         folder.mkdir(exist_ok=True)
         name = f"{file_stem(row)}.png"
         (folder / name).write_bytes(radar_png(row, options.bits))
         about: dict[str, Any] = {"file_name": name, "text": row["text"] or PLAIN_CAPTION}
-        for side in sorted(present):
+        for side in (name for name in SIDE_PICTURES if name in present):
             about[f"{side}_file_name"] = None
             if row[side] is not None:
                 (folder / side).mkdir(exist_ok=True)
@@ -190,13 +213,17 @@ def geotiff(tiles: TileSet, out: Path, options: ExportTilesOptions) -> Iterator[
             ) as raster:  # fmt: skip
                 raster.write(amplitude, 1)
                 raster.set_band_description(1, "amplitude")
-                tags = {
-                    name.upper(): str(value)
-                    for name, value in record(row).items()
-                    if name not in ("captions", "transform", "bbox", "extra")
-                }
-                raster.update_tags(**tags, UNITS=f"amplitude, {row['calibration']}")
+                raster.update_tags(**_tags(row))
         yield
+
+
+def _tags(row: Row) -> dict[str, str]:
+    """What a GeoTIFF says of itself."""
+    left_out = ("captions", "transform", "bbox", "extra")
+    known = {name: value for name, value in record(row).items() if name not in left_out}
+    known["text"] = row["text"] or PLAIN_CAPTION
+    tags = {name.upper(): str(value) for name, value in known.items()}
+    return {**tags, "UNITS": f"amplitude, its square is {row['calibration']} power"}
 
 
 WRITERS: dict[str, Write] = {

@@ -262,13 +262,30 @@ def in_processes(
 
     # spawn, because forking a process with running threads (GDAL, Arrow) may lock it up
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context) as pool:
+    with ProcessPoolExecutor(
+        min(workers, len(jobs)), mp_context=context, initializer=_end_with_parent
+    ) as pool:
         futures = [pool.submit(function, job) for job in jobs]
         try:
             for future in as_completed(futures):
                 yield future.result()
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    """In a worker: end when the run is killed, instead of waiting for work for ever."""
+    import threading
+    from multiprocessing import connection, parent_process
+
+    parent = parent_process()
+
+    def wait() -> None:
+        if parent is not None:
+            connection.wait([parent.sentinel])
+            os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def write_shard(rows: Sequence[Row], path: Path) -> Path:
@@ -306,11 +323,20 @@ def _sum(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
 
 
 def _difference(folder: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
-    names = [name for name in sorted({*found, *wanted}) if found.get(name) != wanted.get(name)]
+    one, other = _flat(found), _flat(wanted)
+    names = [name for name in sorted({*one, *other}) if one.get(name) != other.get(name)]
     changes = ", ".join(
-        f"{name} {found.get(name)!r} there, {wanted.get(name)!r} asked" for name in names[:3]
+        f"{name} {one.get(name)} there, {other.get(name)} asked" for name in names[:3]
     )
     return (
         f"{folder} holds tiles made with other settings ({changes}): "
         "choose another folder, or --replace to start anew"
     )
+
+
+def _flat(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Options by name, whatever command they are of."""
+    plain: dict[str, str] = {}
+    for name, value in settings.items():
+        plain |= _flat(value) if isinstance(value, dict) else {name: str(value)[:80]}
+    return plain

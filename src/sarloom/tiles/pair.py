@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -345,7 +346,11 @@ def _bands(opened: Any) -> list[int]:
     """Numbers of the red, green and blue bands, or of the only one."""
     from rasterio.enums import ColorInterp
 
-    told = list(opened.colorinterp)
+    with contextlib.suppress(Exception):
+        # clears an error that GDAL kept of another file and rasterio would take for this one's
+        _ = opened.colorinterp
+    with _reading(Path(opened.name)):
+        told = list(opened.colorinterp)
     colours = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
     named = {
         _SENTINEL2[name.upper()]: number
@@ -410,7 +415,7 @@ def _opened(path: Path) -> Iterator[Any]:
 @contextmanager
 def _reading(path: Path) -> Iterator[None]:
     """What a damaged file makes the library raise, as one FormatError."""
-    from rasterio.errors import NotGeoreferencedWarning, RasterioError
+    from rasterio.errors import NotGeoreferencedWarning
 
     try:
         with warnings.catch_warnings():
@@ -418,9 +423,10 @@ def _reading(path: Path) -> Iterator[None]:
             yield
     except SarloomError:
         raise
-    except (RasterioError, ValueError, OSError, MemoryError) as error:
+    except Exception as error:  # what a damaged file makes GDAL raise is not a closed list
+        reason = " ".join(str(error).split())[:300]
         raise FormatError(
-            f"{path} cannot be read as a raster ({error}): take it out, or fetch it again"
+            f"{path} cannot be read as a raster ({reason}): take it out, or fetch it again"
         ) from error
 
 

@@ -37,7 +37,7 @@ def radar_columns(power: PowerArray, tone: Tone) -> dict[str, Any]:
     """
     amplitude = np.sqrt(power)
     valid = np.isfinite(amplitude)
-    measured = int(valid.sum())
+    measured = int(np.count_nonzero(valid))
     return {
         "image": picture(grey16_png(encode(amplitude, tone))),
         "valid": None if measured == valid.size else picture(picture_png(valid)),
@@ -49,9 +49,8 @@ def radar_columns(power: PowerArray, tone: Tone) -> dict[str, Any]:
 
 def saturated_share(power: PowerArray, tone: Tone) -> float:
     """Share of measured pixels brighter than the tone can say."""
-    valid = np.isfinite(power)
-    above = int((power > top_power(tone)).sum())  # NaN compares false
-    return above / max(1, int(valid.sum()))
+    above = int(np.count_nonzero(power > top_power(tone)))  # NaN compares false
+    return above / max(1, int(np.count_nonzero(np.isfinite(power))))
 
 
 def top_power(tone: Tone) -> float:

@@ -84,6 +84,15 @@ class TileSet:
         """Pixels of one picture of a tile, None where it has none."""
         return row_picture(self.row(index), name)
 
+    def pictures(self) -> set[str]:
+        """Names of the pictures that at least one tile has; their bytes are not read."""
+        found: set[str] = set()
+        for number, path in enumerate(self.shards):
+            with _damage(path):
+                table = self._file(number).read(columns=[f"{name}.path" for name in IMAGES])
+            found |= {name for name in IMAGES if table.column(name).null_count < table.num_rows}
+        return found
+
     def columns(self, *names: str) -> dict[str, list[Any]]:
         """Whole columns, in the order of tiles; without arguments every column but pictures."""
         wanted = list(names) or [name for name in NAMES if name not in IMAGES]
@@ -171,6 +180,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         isinstance(one, dict)
         and {"file", "split", "tiles", "sha256", "bytes"} <= one.keys()
         and _SHARD.fullmatch(str(one["file"]))
+        and isinstance(one["tiles"], int)
+        and one["tiles"] >= 0
+        and one["split"] in SPLITS
         for one in shards
     ):
         raise FormatError(f"{path} lists no shards: build the set again")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -12,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import FormatError, InputError
-from ..files import sha256_of
-from .cut import Limits, read_cell
+from .cut import Limits, read_cell, spiked
 from .grid import TileGrid, plan_grids
 from .ledger import Ledger, key_of
+from .sources import described, source_hash
 from .tone import AmplitudeSums
 
 if TYPE_CHECKING:
@@ -56,6 +55,8 @@ class Acquisition:
     path: Path
     identifier: str
     sha256: str
+    described: str
+    """Hash of what the reader makes of it, sidecars included."""
     cells: int
     footprint: tuple[tuple[float, float], ...] | None
     grid: dict[str, Any]
@@ -100,6 +101,7 @@ def survey_product(job: SurveyJob) -> Survey:
             continue
         try:
             grids = job.cutting.grids(scene)
+            said = described(scene)
         except InputError as error:
             found.skipped[f"{job.path} ({scene.identifier})"] = str(error)
             continue
@@ -108,6 +110,7 @@ def survey_product(job: SurveyJob) -> Survey:
                 path=job.path,
                 identifier=scene.identifier,
                 sha256=digest,
+                described=said,
                 cells=len(grids[0].cells()),
                 footprint=scene.footprint,
                 grid={"scales": [grid.record() for grid in grids]},
@@ -131,8 +134,8 @@ def merged(surveys: Sequence[Survey]) -> Survey:
         (one for survey in surveys for one in survey.acquisitions),
         key=lambda one: (str(one.path), one.identifier),
     )
-    for survey in surveys:
-        whole.skipped |= survey.skipped
+    # in the order of names, whichever process was done first
+    whole.skipped = dict(sorted(item for one in surveys for item in one.skipped.items()))
     for one in everything:
         first = seen.setdefault((one.sha256, one.identifier), one)
         if first is one:
@@ -150,37 +153,19 @@ def merged(surveys: Sequence[Survey]) -> Survey:
     return whole
 
 
-def source_hash(path: Path, ledger: Ledger) -> str:
-    """SHA-256 of a file, remembered by name, size and time; of names and sizes of a folder."""
-    if path.is_dir():
-        listed = sorted(
-            (str(one.relative_to(path)), one.stat().st_size)
-            for one in path.rglob("*")
-            if one.is_file()
-        )
-        return hashlib.sha256(repr(listed).encode()).hexdigest()
-    found = path.stat()
-    key = key_of("hash", str(path.resolve()), found.st_size, found.st_mtime_ns)
-    kept = ledger.remembered(key)
-    if kept is None:
-        kept = {"sha256": sha256_of(path)}
-        ledger.remember(key, kept)
-    return str(kept["sha256"])
-
-
 @lru_cache(maxsize=2)
 def opened(
-    open_scenes: OpenScenes, path: Path, identifier: str, sha256: str, cutting: Cutting
+    open_scenes: OpenScenes, path: Path, identifier: str, said: str, cutting: Cutting
 ) -> tuple[Scene, list[TileGrid]]:
     """A scene and its grids; kept, as a process cuts one scene for a while.
 
     Raises
     ------
     FormatError
-        If the product no longer holds the channel.
+        If the product no longer holds the channel, or says other things of it than ``said``.
     """
     for scene in open_scenes(path):
-        if scene.identifier == identifier:
+        if scene.identifier == identifier and described(scene) == said:
             return scene, cutting.grids(scene)
     raise FormatError(f"{path} changed while it was being cut: run the command again")
 
@@ -199,7 +184,10 @@ class ToneJob:
     def key(self) -> str:
         """Everything that the sums hang on."""
         one = self.acquisition
-        return key_of("tone", one.sha256, one.identifier, one.grid, self.sample)
+        return key_of(
+            "tone", one.sha256, one.described, one.identifier, one.grid, self.sample,
+            self.cutting.limits.max_peak_db,
+        )  # fmt: skip
 
 
 def measure_acquisition(job: ToneJob) -> tuple[str, AmplitudeSums, int]:
@@ -212,7 +200,7 @@ def measure_acquisition(job: ToneJob) -> tuple[str, AmplitudeSums, int]:
     kept = job.ledger.remembered(job.key)
     if kept is not None:
         return one.name, AmplitudeSums(**kept["sums"]), int(kept["tiles"])
-    scene, grids = opened(job.open_scenes, one.path, one.identifier, one.sha256, job.cutting)
+    scene, grids = opened(job.open_scenes, one.path, one.identifier, one.described, job.cutting)
     cells = grids[0].cells()
     sums, tiles = AmplitudeSums(), 0
     for index in spread(len(cells), job.sample):
@@ -220,6 +208,8 @@ def measure_acquisition(job: ToneJob) -> tuple[str, AmplitudeSums, int]:
             power = read_cell(scene, grids[0], cells[index]).power
         except FormatError:
             continue  # the tile will be left out and counted when its turn comes
+        if spiked(power, job.cutting.limits.max_peak_db):
+            continue
         sums.add(np.sqrt(power))
         tiles += 1
     job.ledger.remember(job.key, {"sums": vars(sums), "tiles": tiles})

@@ -192,6 +192,7 @@ def synthetic_row(
             "spacing_m": tile.spacing_m,
             "looks": float(tile.looks),
             "incidence_angle_deg": tile.incidence_angle_deg,
+            "range_angle_residual_deg": 0.0,
             "center_frequency_hz": tile.center_frequency_hz,
             "platform": "simulated",
             "row": 0,

@@ -106,7 +106,7 @@ class AmplitudeSums:
 def _fill(values: FloatArray) -> NDArray[np.bool_]:
     """Where a window is zero together with the whole block around it."""
     rows, columns = values.shape
-    zero = values == 0
+    zero = np.asarray(values == 0, np.bool_)
     if not zero.any():
         return zero
     whole = np.pad(zero, ((0, -rows % _FILL_BLOCK), (0, -columns % _FILL_BLOCK)), mode="edge")

@@ -14,12 +14,13 @@ from ..errors import InputError
 from ..files import write_aside
 from ..sar.tone import AmplitudeTone, dequantize, display, quantize
 from .schema import Row
-from .store import open_tiles, row_amplitude, row_picture
+from .store import TileSet, open_tiles, row_amplitude, row_picture
 from .survey import spread
 from .tone import tone_of
 
 PAPER, INK, FAINT = (24, 24, 24), (225, 225, 225), (140, 140, 140)
 GAP = 14
+HEAD = 30
 FONT = 13
 
 
@@ -41,14 +42,22 @@ def write_sheet(
     down = -(-len(rows) // across)
     paired = any(row["optical"] is not None for row in rows)
     wide, high = (3 if paired else 2) * (cell + GAP), cell + GAP
-    sheet = Image.new("RGB", (across * wide + GAP, down * high + GAP), PAPER)
+    sheet = Image.new("RGB", (across * wide + GAP, down * high + GAP + HEAD), PAPER)
+    ImageDraw.Draw(sheet).text((GAP, GAP), _heading(tiles, folder, len(rows), split), INK, font(15))
     for number, row in enumerate(rows):
         # down the columns first, as tiles are read
-        left, top = GAP + number // down * wide, GAP + number % down * high
+        left, top = GAP + number // down * wide, HEAD + GAP + number % down * high
         sheet.paste(entry(row, cell, paired), (left, top))
     with write_aside(path) as aside:
         sheet.save(aside, "PNG")
     return path
+
+
+def _heading(tiles: TileSet, folder: Path, shown: int, split: str | None) -> str:
+    """Which set, and how much of it."""
+    where = f" in {split}" if split else ""
+    optical = " with their optical pictures" if "optical" in tiles.pictures() else ""
+    return f"{folder.resolve().name}: {shown} of {len(tiles)} tiles{where}{optical}"
 
 
 def entry(row: Row, cell: int, paired: bool) -> Image.Image:
@@ -108,8 +117,11 @@ def facts(row: Row) -> list[tuple[str, tuple[int, int, int]]]:
         return "" if row[name] is None else f"{row[name]:{form}} {unit}"
 
     radar = [row["platform"], row["band"] and f"{row['band']} band", row["polarization"]]
-    seen = [number("spacing_m", "g", "m"), number("looks", ".3g", "looks"),
-            number("incidence_angle_deg", ".1f", "deg")]  # fmt: skip
+    seen = [
+        number("spacing_m", "g", "m"),
+        number("looks", ".3g", "look" if row["looks"] == 1 else "looks"),
+        number("incidence_angle_deg", ".1f", "deg"),
+    ]
     optical = ""
     if row["optical_source"]:
         days = "" if row["optical_days"] is None else f", {row['optical_days']:+.1f} days"
@@ -118,11 +130,22 @@ def facts(row: Row) -> list[tuple[str, tuple[int, int, int]]]:
         row["id"],
         ", ".join(part for part in radar if part),
         ", ".join(part for part in seen if part),
+        _far(row),
         row["calibration"] or "",
         optical,
         row["split"],
     ]
     return [(line, FAINT) for line in lines if line]
+
+
+def _far(row: Row) -> str:
+    """Where far range lies."""
+    residual = row["range_angle_residual_deg"]
+    if residual is None:
+        return "range direction not known"
+    if abs(residual) < 0.5:
+        return "far range right"
+    return f"far range right, {residual:+.0f} deg clockwise"
 
 
 def font(size: int = FONT) -> Any:

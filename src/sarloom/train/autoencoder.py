@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 from torch.nn import functional
 
 from ..models.radiometry import Radiometry
-from .loop import Draw
+from .loop import Draw, Group
 
 LOOKS = (0, 0, 0, 1, 1, 2, 4)
 """Looks of the encoder's input, drawn with equal chance; 0 is no speckle."""
@@ -37,17 +36,16 @@ class AutoencoderTask:
         coarse_weight: float = 0.5,
         textured: NDArray[np.uint8] | None = None,
     ) -> None:
-        self._model = model.to(memory_format=torch.channels_last)
+        self.module: Any = model.to(memory_format=torch.channels_last)
         self._clean = clean
         self._textured = clean if textured is None else textured
         self._radiometry = radiometry
         self._batch, self._crop = batch, crop
         self._kl, self._edge, self._shrunk = kl_weight, edge_weight, coarse_weight
 
-    @property
-    def module(self) -> nn.Module:
-        """The autoencoder."""
-        return self._model  # type: ignore[no-any-return]
+    def groups(self) -> list[Group]:
+        """The whole autoencoder at one rate."""
+        return [Group(list(self.module.parameters()))]
 
     def _pair(self, draw: Draw) -> tuple[torch.Tensor, torch.Tensor]:
         rng, crop = draw.numpy, self._crop
@@ -78,10 +76,10 @@ class AutoencoderTask:
         of this autoencoder were nearly white, and a denoiser finds no layout in white latents.
         """
         seen, clean = self._pair(draw)
-        posterior = self._model.encode(seen).latent_dist
+        posterior = self.module.encode(seen).latent_dist
         noise = torch.randn(posterior.mean.shape, generator=draw.torch)
         latent = posterior.mean + posterior.std * noise
-        output = self._model.decode(latent).sample.float()
+        output = self.module.decode(latent).sample.float()
         error = (output - clean).abs().mean()
         coarse = (functional.avg_pool2d(output, 8) - functional.avg_pool2d(clean, 8)).abs().mean()
         edges = sum((output.diff(dim=axis) - clean.diff(dim=axis)).abs().mean() for axis in (2, 3))
@@ -90,7 +88,7 @@ class AutoencoderTask:
         figures = {"l1": float(error.detach()), "kl": float(kl.detach())}
         if self._shrunk:
             factor = int(draw.numpy.choice((2, 4)))
-            small = self._model.decode(functional.avg_pool2d(latent, factor)).sample.float()
+            small = self.module.decode(functional.avg_pool2d(latent, factor)).sample.float()
             shrunk = (small - functional.avg_pool2d(clean, factor)).abs().mean()
             total = total + self._shrunk * shrunk
             figures["shrunk"] = float(shrunk.detach())

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from .loop import Draw
+from .loop import Draw, Group
 
 PREFIXES = {
     "simulated": (
@@ -49,6 +49,35 @@ class LatentSet:
     """Chance of each picture to be drawn."""
 
 
+class _ChannelsLast(torch.autograd.Function):
+    """Lays a tensor, and the gradient that comes back, out as [n, rows, columns, channels]."""
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
+        return x.contiguous(memory_format=torch.channels_last)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> torch.Tensor:
+        return gradients[0].contiguous(memory_format=torch.channels_last)
+
+
+def _channels_last(x: torch.Tensor) -> torch.Tensor:
+    result: torch.Tensor = _ChannelsLast.apply(x)  # type: ignore[no-untyped-call]
+    return result
+
+
+def keep_channels_last(module: nn.Module) -> None:
+    """Give every convolution channels-last tensors, forwards and backwards.
+
+    Attention blocks hand on the other layout, in which a bfloat16 convolution's backward pass takes
+    up to six times as long on a CPU; a whole step gains an eighth.
+    """
+    for part in module.modules():
+        if isinstance(part, nn.Conv2d):
+            part.register_forward_pre_hook(lambda _, args: (_channels_last(args[0]),))
+            part.register_forward_hook(lambda _, args, out: _channels_last(out))
+
+
 class Denoiser(nn.Module):
     """U-Net and text encoder under one name, so that one optimiser and one average serve both."""
 
@@ -78,15 +107,15 @@ class DiffusionTask:
         caption_dropout: float = 0.1,
         min_snr: float = 0.0,
     ) -> None:
-        self._denoiser, self._tokenizer, self._data = denoiser, tokenizer, data
+        self.module: Any = denoiser
+        self._tokenizer, self._data = tokenizer, data
         self._batch, self._cells = batch, cells
         self._dropout, self._min_snr = caption_dropout, min_snr
         self._alphas: torch.Tensor = scheduler.alphas_cumprod
 
-    @property
-    def module(self) -> nn.Module:
-        """U-Net and text encoder."""
-        return self._denoiser
+    def groups(self) -> list[Group]:
+        """U-Net and text encoder at one rate."""
+        return [Group(list(self.module.parameters()))]
 
     def _sentence(self, index: int, rng: np.random.Generator) -> str:
         if rng.random() < self._dropout:
@@ -126,7 +155,7 @@ class DiffusionTask:
         alpha, sigma = alpha_bar.sqrt(), (1 - alpha_bar).sqrt()
         noisy = (alpha * x + sigma * eps).to(memory_format=torch.channels_last)
         v = alpha * eps - sigma * x
-        error = (self._denoiser(noisy, t, tokens) - v).square() * mask
+        error = (self.module(noisy, t, tokens) - v).square() * mask
         per_image = error.mean(dim=(1, 2, 3))
         figures = {"mse": float(per_image.detach().mean())}
         # the noisiest third alone: whether layout is being learned

@@ -28,7 +28,8 @@ from ..models.radiometry import Radiometry
 from ..models.tokenizer import learn_tokenizer
 from ..options.recipe import EmbeddedRecipe
 from .autoencoder import AutoencoderTask, encode, equal_channels, normalise_latents
-from .diffusion import PREFIXES, Denoiser, DiffusionTask, LatentSet
+from .checkpoint import checkpoints, load_tensors, part_of
+from .diffusion import PREFIXES, Denoiser, DiffusionTask, LatentSet, keep_channels_last
 from .loop import LoopSettings, Report, run
 from .measured import load_measured
 from .scenes import SceneSet, load_scenes, make_scenes
@@ -224,6 +225,7 @@ def train_denoiser(
 
         # the CPU's fused attention is slower in bfloat16 than plain products
         denoiser.unet.set_attn_processor(AttnProcessor())
+        keep_channels_last(denoiser.unet)
     scheduler = make_scheduler()
     for number, (cells, batch, settings) in enumerate(stages(recipe)):
         folder = out / f"denoiser-{number}"
@@ -258,9 +260,8 @@ def snapshot(
     """The averaged weights of a stage's last checkpoint, to look at while it still trains."""
     arch = architecture_of(recipe)
     denoiser = Denoiser(make_unet(arch), make_text_encoder(arch, tokenizer))
-    tensors = load_file(out / f"denoiser-{stage}" / "checkpoint" / "state.safetensors")
+    tensors = load_tensors(checkpoints(out / f"denoiser-{stage}")[-1])
     state = copy.copy(denoiser.state_dict())
-    state |= {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
-    state |= {k.removeprefix("average."): v for k, v in tensors.items() if k.startswith("average.")}
+    state |= part_of(tensors, "model.") | part_of(tensors, "average.")
     denoiser.load_state_dict(state)
     return denoiser.eval()

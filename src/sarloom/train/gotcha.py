@@ -14,6 +14,7 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,27 @@ _BROKEN = (
 )  # fmt: skip
 """What SciPy's reader raises on files that are cut short, damaged or something else."""
 _LARGEST_GRID = 4096
+_TAYLOR_WIDTH = 1.1842
+"""Half-power width of the point response under the window that ``back_project`` takes, a Taylor
+window of -35 dB, in units of one over the bandwidth."""
+
+
+@dataclass(frozen=True)
+class GotchaImage:
+    """A focused image and what the phase history says of it."""
+
+    values: NDArray[np.complex64]
+    """[azimuth, ground range], near range in column 0."""
+    spacing_m: float
+    """Of both axes, on the ground."""
+    incidence_angle_deg: float
+    """At the scene centre, from mid-aperture."""
+    look_side: Literal["left", "right"]
+    """Of the flight direction."""
+    center_frequency_hz: float
+    range_resolution_m: float
+    """Width of the point response at half power, on the ground."""
+    azimuth_resolution_m: float
 
 
 @dataclass(frozen=True)
@@ -63,6 +85,20 @@ def load_gotcha(
     Raises
     ------
     InputError
+        As ``focus_gotcha``.
+    """
+    return focus_gotcha(folder, spacing_m, extent_m).values
+
+
+def focus_gotcha(folder: Path, spacing_m: float = 0.35, extent_m: float = 100) -> GotchaImage:
+    """The image of ``load_gotcha`` together with its geometry.
+
+    The resolution is that of the -35 dB Taylor window, over the band on the ground and over the
+    angle flown.
+
+    Raises
+    ------
+    InputError
         If there are no files, the grid makes no sense, or the files do not form one aperture;
         ``FormatError`` if one cannot be read as Gotcha phase history.
     """
@@ -83,7 +119,24 @@ def load_gotcha(
     # carries the same rounding as the pixels' ranges, so it cancels
     reference = np.linalg.norm(antenna, axis=1)
     image = back_project(pulses.history, pulses.frequency_hz, antenna, reference, x, y)
-    return _to_baseband(image, x, y, antenna, float(pulses.frequency_hz.mean()))
+    carrier_hz = float(pulses.frequency_hz.mean())
+    angle = np.unwrap(np.arctan2(antenna[:, 1], antenna[:, 0]))
+    middle = antenna.mean(axis=0)
+    incidence = float(np.arctan2(np.hypot(middle[0], middle[1]), middle[2]))
+    band_hz = float(np.ptp(pulses.frequency_hz))
+    width = _TAYLOR_WIDTH / np.sin(incidence)
+    return GotchaImage(
+        values=_to_baseband(image, x, y, antenna, carrier_hz),
+        spacing_m=spacing_m,
+        incidence_angle_deg=float(np.degrees(incidence)),
+        # flying counterclockwise around the scene, seen from above, it lies to the left
+        look_side="left" if angle[-1] > angle[0] else "right",
+        center_frequency_hz=carrier_hz,
+        range_resolution_m=float(width * LIGHT_SPEED_M_S / (2 * band_hz)),
+        azimuth_resolution_m=float(
+            width * LIGHT_SPEED_M_S / carrier_hz / (2 * abs(angle[-1] - angle[0]))
+        ),
+    )
 
 
 def _read(path: Path) -> _Pulses:

@@ -1,4 +1,4 @@
-"""The one training loop: what is trained is a small object handed to it.
+"""The one training loop, on accelerate: what is trained is a small object handed to it.
 
 The batch of a step is drawn from ``numpy.random.default_rng([seed, step])`` and the noise of a
 step from a torch generator seeded the same way. There is no random state to save, so a run that
@@ -10,16 +10,17 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import nn
 
-from ..errors import TrainingError
+from ..errors import MissingExtraError, TrainingError
 from .checkpoint import load_state, save_state
 
 Report = Callable[[str], None]
@@ -42,14 +43,22 @@ class LoopSettings:
     seed: int = 0
     precision: str = "float32"
     """Of the networks' arithmetic; weights, their average and the optimiser are float32 always."""
+    accumulate: int = 1
+    """Batches whose gradients one optimiser step averages."""
+    optimizer: str = "adamw"
+    """adamw, fused where torch can, or adamw8bit of bitsandbytes."""
+    keep: int = 1
+    """Checkpoints kept."""
+    watch_every: int = 0
+    """Steps between calls of ``watch``; 0: never."""
 
-    def rate(self, step: int) -> float:
-        """Learning rate at a step: linear warm-up, constant, cosine fall at the end."""
+    def pace(self, step: int) -> float:
+        """Share of the learning rates at a step: linear warm-up, constant, cosine fall."""
         if step < self.warmup_steps:
-            return self.learning_rate * (step + 1) / self.warmup_steps
+            return (step + 1) / self.warmup_steps
         start = self.steps * (1 - self.cooldown)
         part = min(max((step - start) / max(self.steps - start, 1), 0.0), 1.0)
-        return self.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * part)))
+        return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * part))
 
 
 @dataclass(frozen=True)
@@ -59,79 +68,180 @@ class Draw:
     step: int
     numpy: np.random.Generator
     torch: torch.Generator
+    share: slice = field(default_factory=lambda: slice(None))
+    """The part of the step's batch that this process computes; every process draws all of it."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Parameters with a learning rate of their own."""
+
+    parameters: Sequence[nn.Parameter]
+    learning_rate: float | None = None
+    """None: that of the loop."""
+    weight_decay: float | None = None
 
 
 class Task(Protocol):
     """What is trained: its modules and the loss of one batch."""
 
-    @property
-    def module(self) -> nn.Module:
-        """Everything that has weights to learn."""
+    module: nn.Module
+    """Everything that has weights to learn. With several processes the loop wraps it; ``loss`` has
+    to call it by this name."""
+
+    def groups(self) -> Sequence[Group]:
+        """The parameters to train."""
 
     def loss(self, draw: Draw) -> tuple[torch.Tensor, dict[str, float]]:
         """Mean loss of the batch of a step, and figures to log."""
 
 
-def draw_of(seed: int, step: int) -> Draw:
+Watch = Callable[[int], None]
+
+
+def draw_of(seed: int, step: int, share: slice | None = None) -> Draw:
     """Random numbers of a step, the same whenever and wherever the step is taken."""
     generator = torch.Generator().manual_seed((seed * 1_000_003 + step) % 2**63)
-    return Draw(step, np.random.default_rng([seed, step]), generator)
+    return Draw(step, np.random.default_rng([seed, step]), generator, share or slice(None))
 
 
-def run(task: Task, settings: LoopSettings, folder: Path, report: Report) -> nn.Module:
+def run(
+    task: Task,
+    settings: LoopSettings,
+    folder: Path,
+    report: Report,
+    watch: Watch = lambda step: None,
+    device: torch.device | str = "cpu",
+) -> nn.Module:
     """Train a task to its last step, resuming from ``folder``; returns the averaged weights.
+
+    Parameters
+    ----------
+    task
+        What is trained; its module is on ``device`` already.
+    settings
+        How long and how fast.
+    folder
+        Of checkpoints and the log; made if it is missing.
+    report
+        Takes a line of progress.
+    watch
+        Called with the step every ``watch_every`` steps and after the last.
+    device
+        Where the module lies.
 
     Raises
     ------
     TrainingError
-        If the loss is not finite, or the folder belongs to other settings.
+        If the loss is not finite, the disk is full, or the folder belongs to other settings.
     """
+    accelerator = _accelerator(settings, device)
+    main = accelerator.is_main_process
     folder.mkdir(parents=True, exist_ok=True)
     model = task.module
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    optimiser = torch.optim.AdamW(
-        parameters, lr=settings.learning_rate, betas=(0.9, 0.99), weight_decay=settings.weight_decay
-    )
-    average = {name: p.detach().clone() for name, p in model.named_parameters()}
-    step = load_state(folder, model, optimiser, average)
+    groups = task.groups()
+    trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    optimiser = accelerator.prepare_optimizer(_optimiser(groups, settings))
+    rates = [group["lr"] for group in optimiser.param_groups]
+    average = {name: p.detach().clone() for name, p in trained.items()} if settings.ema else {}
+    step = load_state(folder, trained, optimiser, average)
     if step:
         report(f"resuming {folder.name} at step {step} of {settings.steps}")
     model.train()
+    if accelerator.num_processes > 1:
+        task.module = accelerator.prepare_model(model)
     started, first = time.monotonic(), step
     totals: dict[str, list[float]] = {}
     while step < settings.steps:
-        for group in optimiser.param_groups:
-            group["lr"] = settings.rate(step)
-        with torch.autocast("cpu", torch.bfloat16, enabled=settings.precision == "bfloat16"):
-            loss, figures = task.loss(draw_of(settings.seed, step))
-        if not torch.isfinite(loss):
-            raise TrainingError(
-                f"loss became {float(loss.detach())} at step {step} in {folder}; the last "
-                "checkpoint is kept: lower learning_rate and run the same command again"
-            )
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(parameters, settings.clip_norm)
+        for group, rate in zip(optimiser.param_groups, rates, strict=True):
+            group["lr"] = rate * settings.pace(step)
+        figures = _gradients(task, settings, step, accelerator, folder)
+        accelerator.clip_grad_norm_(list(trained.values()), settings.clip_norm or math.inf)
         optimiser.step()
+        optimiser.zero_grad()
         step += 1
         # the average forgets its start early on
         decay = min(settings.ema, (1 + step) / (10 + step))
         with torch.no_grad():
-            for name, p in model.named_parameters():
-                average[name].lerp_(p, 1 - decay)
-        for name, value in {"loss": float(loss.detach()), **figures}.items():
+            for name, kept in average.items():
+                kept.lerp_(trained[name], 1 - decay)
+        for name, value in figures.items():
             totals.setdefault(name, []).append(value)
-        if step % settings.log_every == 0 or step == settings.steps:
+        last = step == settings.steps
+        if main and (last or step % settings.log_every == 0):
             _log(folder, settings, step, first, started, totals, report)
             totals = {}
-        if step % settings.checkpoint_every == 0 or step == settings.steps:
-            save_state(folder, step, model, optimiser, average)
+        if main and (last or step % settings.checkpoint_every == 0):
+            save_state(folder, step, trained, optimiser, average, settings.keep)
+        if main and not last and settings.watch_every and step % settings.watch_every == 0:
+            watch(step)
     with torch.no_grad():
-        for name, p in model.named_parameters():
-            p.copy_(average[name])
-    model.eval()
-    (folder / "settings.json").write_text(json.dumps(asdict(settings), indent=2) + "\n")
+        for name, kept in average.items():
+            trained[name].copy_(kept)
+    task.module = model.eval()
+    if main:
+        (folder / "settings.json").write_text(json.dumps(asdict(settings), indent=2) + "\n")
+        watch(settings.steps)
+    accelerator.wait_for_everyone()
     return model
+
+
+def _accelerator(settings: LoopSettings, device: torch.device | str) -> Any:
+    """Accelerate's view of the machine; a fresh one, as it keeps its precision for good."""
+    from accelerate import Accelerator
+    from accelerate.state import AcceleratorState
+
+    AcceleratorState._reset_state()
+    names = {"float32": "no", "bfloat16": "bf16", "float16": "fp16"}
+    on_cpu = torch.device(device).type == "cpu"
+    if on_cpu and settings.precision == "float16":
+        raise TrainingError("precision fp16 needs a GPU; on a CPU take no or bf16")
+    return Accelerator(mixed_precision=names[settings.precision], cpu=on_cpu)
+
+
+def _optimiser(groups: Sequence[Group], settings: LoopSettings) -> torch.optim.Optimizer:
+    table: list[dict[str, Any]] = [
+        {
+            "params": list(group.parameters),
+            "lr": settings.learning_rate if group.learning_rate is None else group.learning_rate,
+            "weight_decay": (
+                settings.weight_decay if group.weight_decay is None else group.weight_decay
+            ),
+        }
+        for group in groups
+    ]
+    if settings.optimizer == "adamw8bit":
+        try:
+            from bitsandbytes.optim import AdamW8bit
+        except ImportError as error:
+            raise MissingExtraError("optimizer adamw8bit", "8bit") from error
+        eight_bit: torch.optim.Optimizer = AdamW8bit(table, betas=(0.9, 0.99))
+        return eight_bit
+    return torch.optim.AdamW(table, betas=(0.9, 0.99), fused=True)
+
+
+def _gradients(
+    task: Task, settings: LoopSettings, step: int, accelerator: Any, folder: Path
+) -> dict[str, float]:
+    """Gradients of a step, summed up in the parameters; figures to log."""
+    gathered: dict[str, float] = {}
+    ranks, rank = accelerator.num_processes, accelerator.process_index
+    share = slice(rank, None, ranks) if ranks > 1 else slice(None)
+    for part in range(settings.accumulate):
+        last = part == settings.accumulate - 1
+        draw = draw_of(settings.seed, step * settings.accumulate + part, share)
+        with nullcontext() if last else accelerator.no_sync(task.module):
+            with accelerator.autocast():
+                loss, figures = task.loss(draw)
+            if not torch.isfinite(loss):
+                raise TrainingError(
+                    f"loss became {float(loss.detach())} at step {step} in {folder}; the last "
+                    "checkpoint is kept: lower learning_rate and run the same command again"
+                )
+            accelerator.backward(loss / settings.accumulate)
+        for name, value in {"loss": float(loss.detach()), **figures}.items():
+            gathered[name] = gathered.get(name, 0.0) + value / settings.accumulate
+    return gathered
 
 
 def _log(

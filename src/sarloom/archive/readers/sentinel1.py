@@ -5,6 +5,8 @@ One scene per measurement image: per polarisation, and for SLC per sub-swath wit
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +20,13 @@ from ..safety import reading
 from ..sentinel1_annotation import (
     SPEED_OF_LIGHT_M_S,
     Annotation,
-    GeolocationGrid,
     Look,
     read_annotation,
 )
 from ..sentinel1_grid import SwathGrid, interpolate
 from ..sentinel1_pixels import SentinelPixels, Stretch, stretches_of
-from ..sentinel1_tables import Noise, Table, read_calibration, read_noise
+from ..sentinel1_sight import Sight
+from ..sentinel1_tables import DAMAGED, Noise, Table, read_calibration, read_noise
 
 name = "sentinel1"
 
@@ -95,9 +97,9 @@ def _scene(folder: Path, xml: Path, image: Path, notes: tuple[str, ...]) -> Scen
     pixels = SentinelPixels(file, stretches, complex_, table, noise)
     shape = stretches[-1].stop, annotation.shape[1]
     rows = _grid_rows(annotation)
-    with reading(xml, "its geolocation grid is damaged; fetch the product again"):
-        ground = _ground(annotation.grid, rows, shape)
-        incidence_deg = _incidence(annotation.grid, rows, shape)
+    with reading(xml, DAMAGED), _named(xml):
+        ground = _ground(annotation, rows, shape)
+        incidence_deg = _incidence(annotation, rows, shape)
     centre = ground_spacing_m(ground, (shape[0] - 1) / 2, (shape[1] - 1) / 2)
     if complex_ and annotation.bursts:
         doubts += (
@@ -179,15 +181,24 @@ def _grid_rows(annotation: Annotation) -> FloatArray:
     return np.asarray(seconds / annotation.line_interval_s)
 
 
-def _ground(grid: GeolocationGrid, rows: FloatArray, shape: tuple[int, int]) -> SwathGrid:
-    return SwathGrid(
-        rows, grid.columns, grid.lon, grid.lat, shape, grid.heights_m, grid.incidence_deg
-    )
+def _ground(annotation: Annotation, rows: FloatArray, shape: tuple[int, int]) -> SwathGrid:
+    grid = annotation.grid
+    sight = Sight(grid.heights_m, grid.incidence_deg, grid.ranges_m, annotation.polynomials)
+    return SwathGrid(rows, grid.columns, grid.lon, grid.lat, shape, sight)
 
 
-def _incidence(grid: GeolocationGrid, rows: FloatArray, shape: tuple[int, int]) -> float:
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Say of which file the geolocation speaks that it finds impossible."""
+    try:
+        yield
+    except FormatError as error:
+        raise FormatError(f"{path}: {error}; {DAMAGED}") from error
+
+
+def _incidence(annotation: Annotation, rows: FloatArray, shape: tuple[int, int]) -> float:
     """Incidence angle at the centre of the scene [deg]."""
-    angle = interpolate(rows, grid.columns, grid.incidence_deg)
+    angle = interpolate(rows, annotation.grid.columns, annotation.grid.incidence_deg)
     found = float(angle((shape[0] - 1) / 2, (shape[1] - 1) / 2))
     if not 0.0 < found < 90.0:
         raise FormatError(f"incidence angle {found:g} deg")

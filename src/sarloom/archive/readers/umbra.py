@@ -41,6 +41,8 @@ def read(path: Path) -> list[Scene]:
     """The channel of an Umbra product."""
     sidecar = metadata_of(path)
     facts = Facts() if sidecar is None else facts_of(sidecar)
+    if path.stem.upper().endswith("_GEC"):
+        facts = Facts(extra={"product_type": "GEC"}).over(facts)
     return scenes_of(path, name, described_facts(path).over(facts))
 
 

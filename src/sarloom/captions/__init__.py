@@ -1,0 +1,1 @@
+"""Captions: read annotation files, score captions against references."""

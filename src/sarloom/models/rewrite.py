@@ -1,0 +1,87 @@
+"""A model folder with some of its parts replaced: what full fine-tuning leaves behind.
+
+The folder of the base is copied aside, the new parts are written over it in safetensors, and the
+whole is renamed, so a half-written model never has its final name.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..errors import ModelError
+from .export import restore_prefix
+from .locate import ModelFiles
+from .radiometry import Radiometry
+
+
+def write_variant(
+    folder: Path,
+    base: ModelFiles,
+    parts: Mapping[str, Any],
+    radiometry: Radiometry,
+    token: str = "",
+    dtype: torch.dtype = torch.float16,
+) -> Path:
+    """Write ``base`` with ``parts`` (folder name -> network) in place of its own.
+
+    Parameters
+    ----------
+    folder
+        Where the model goes; a model already there is replaced once the new one is whole.
+    base
+        The model that was fine-tuned.
+    parts
+        Networks by the name of their folder, such as ``unet`` and ``text_encoder``.
+    radiometry
+        What the pixels of the new model mean.
+    token
+        A word learned in addition; it joins the tokenizers.
+    dtype
+        Number format of the weights written.
+
+    Raises
+    ------
+    ModelError
+        If the base is a single file: its tokenizer and configurations are not beside it.
+    """
+    if base.is_single_file:
+        raise ModelError(
+            f"{base.source} is a single file and cannot be copied as a folder: convert it with "
+            "diffusers' save_pretrained first, or train an adapter"
+        )
+    aside = folder.with_name(folder.name + ".new")
+    shutil.rmtree(aside, ignore_errors=True)
+    replaced = set(parts)
+    shutil.copytree(
+        base.root,
+        aside,
+        ignore=lambda where, names: [
+            name
+            for name in names
+            if name == "README.md"
+            or (Path(where).name in replaced and name.endswith((".safetensors", ".index.json")))
+        ],
+    )
+    for name, network in parts.items():
+        before = next(network.parameters()).dtype
+        network.to(dtype, memory_format=torch.contiguous_format)
+        network.save_pretrained(aside / name, safe_serialization=True)
+        network.to(before)
+        if name.startswith("text_encoder"):
+            restore_prefix(aside / name / "model.safetensors")
+    if token:
+        from transformers import CLIPTokenizer
+
+        for place in base.family.tokenizer_folders:
+            words = CLIPTokenizer.from_pretrained(aside / place, local_files_only=True)
+            words.add_tokens([token])
+            words.save_pretrained(aside / place)
+    radiometry.save(aside)
+    shutil.rmtree(folder, ignore_errors=True)
+    aside.rename(folder)
+    return folder

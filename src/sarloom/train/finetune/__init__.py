@@ -1,0 +1,1 @@
+"""Fine-tuning a base model on a tile set."""

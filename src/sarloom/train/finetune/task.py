@@ -1,0 +1,231 @@
+"""What a fine-tuning run trains: networks, their learning rates, and the loss of a step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from ...models.loaded import LoadedModel, TextCondition
+from ...options.finetune import FinetuneRecipe
+from ..loop import Draw, Group
+from .examples import Examples
+from .methods import METHODS, AdapterSettings, Part
+from .methods.token import LearnedToken
+from .objective import NoiseSchedule, schedule_of
+
+BINS = 10
+"""Timestep bins of held-out losses."""
+
+
+class FinetuneTask:
+    """The networks of a base model, as a recipe trains them."""
+
+    def __init__(
+        self,
+        model: LoadedModel,
+        recipe: FinetuneRecipe,
+        examples: Examples,
+        prior: Examples | None = None,
+    ) -> None:
+        self.model, self.recipe, self.examples, self.prior = model, recipe, examples, prior
+        self.schedule: NoiseSchedule = schedule_of(
+            model.parts.scheduler_config, recipe.zero_terminal_snr
+        )
+        self.token = (
+            LearnedToken(recipe.token, recipe.token_from, model.parts) if recipe.token else None
+        )
+        self.parts = attach(model, recipe)
+        self.module: Any = Networks(model, self.parts)
+        self.trains_text = recipe.text_encoder != "off" or bool(recipe.token)
+        self._texts: dict[str, tuple[torch.Tensor, torch.Tensor | None]] = {}
+        if recipe.gradient_checkpointing:
+            model.parts.unet.enable_gradient_checkpointing()
+
+    def groups(self) -> list[Group]:
+        """Parameters by learning rate."""
+        recipe = self.recipe
+        rates = {"unet": recipe.learning_rate, "vae": recipe.vae_learning_rate}
+        groups = [
+            Group(part.parameters(), rates.get(name, recipe.text_learning_rate))
+            for name, part in self.parts.items()
+        ]
+        if self.token is not None and recipe.text_encoder != "full":
+            # no decay: it would pull the words that are held
+            groups.append(Group(self.token.parameters(), recipe.token_learning_rate, 0.0))
+        return groups
+
+    def loss(self, draw: Draw) -> tuple[torch.Tensor, dict[str, float]]:
+        """Weighted error of the prediction on the tiles of a step, and on class images."""
+        x, captions, indices = self.batch(draw)
+        own, figures = self._error(x, captions, draw)
+        total = own
+        if self.prior is not None:
+            picked = draw.numpy.choice(len(self.prior), len(x)).tolist()
+            prompts = [self.recipe.prior_prompt] * len(x)
+            kept, _ = self._error(self.prior.latents[picked], prompts, draw)
+            figures["prior"] = float(kept.detach())
+            total = total + self.recipe.prior_weight * kept
+        if "vae" in self.parts:
+            total = total + self._reconstruction(indices[draw.share])
+        return total, figures
+
+    def batch(self, draw: Draw) -> tuple[torch.Tensor, list[str], list[int]]:
+        """Latents, captions and numbers of a step's tiles: a walk through shuffled passes."""
+        count, batch = len(self.examples), self.recipe.batch
+        first = draw.step * batch
+        latents, captions, indices = [], [], []
+        for position in range(first, first + batch):
+            turn, place = divmod(position, count)
+            order = np.random.default_rng([self.recipe.seed, 7, turn]).permutation(count)
+            index = int(order[place])
+            mirror = self.examples.mirrored is not None and draw.numpy.random() < 0.5
+            source = self.examples.mirrored if mirror else self.examples.latents
+            assert source is not None  # mirror is drawn only where there is one
+            latents.append(source[index])
+            indices.append(index)
+            captions.append(self._sentence(self.examples.captions[index], draw.numpy))
+        return torch.stack(latents), captions, indices
+
+    def _sentence(self, captions: Sequence[str], rng: np.random.Generator) -> str:
+        if rng.random() < self.recipe.caption_dropout:
+            return ""
+        text = captions[int(rng.integers(len(captions)))] if captions else ""
+        return sentence(self.recipe, text)
+
+    def _error(
+        self, x: torch.Tensor, captions: list[str], draw: Draw
+    ) -> tuple[torch.Tensor, dict[str, float]]:
+        recipe = self.recipe
+        u = torch.rand(1, generator=draw.torch) + torch.arange(len(x)) / len(x)
+        t = ((u % 1) * len(self.schedule)).long()
+        noise = torch.randn(x.shape, generator=draw.torch)
+        if recipe.offset_noise:
+            shift = torch.randn((*x.shape[:2], 1, 1), generator=draw.torch)
+            noise = noise + recipe.offset_noise * shift
+        # every process has drawn the whole batch and computes its own part of it
+        mine = draw.share
+        x, noise, t = x[mine], noise[mine], t[mine]
+        per_image = self.errors(x, captions[mine], noise, t)
+        weight = self.schedule.min_snr_weight(t, recipe.min_snr).to(per_image.device)
+        return (per_image * weight).mean(), {"mse": float(per_image.detach().mean())}
+
+    def errors(
+        self, x: torch.Tensor, captions: list[str], noise: torch.Tensor, t: torch.Tensor
+    ) -> torch.Tensor:
+        """Mean squared error of the prediction of each picture [n]."""
+        device = self.model.device
+        noisy = self.schedule.mixed(x, noise, t)
+        target = self.schedule.target(x, noise, t).to(device)
+        predicted = self.module(noisy.to(device), t.to(device), self._text(captions))
+        error: torch.Tensor = (predicted.float() - target).square().mean(dim=(1, 2, 3))
+        return error
+
+    def _text(self, captions: list[str]) -> TextCondition:
+        """Token states; kept from the first time on where no text encoder is trained."""
+        if self.trains_text:
+            return self.model.encode_text(captions)
+        for text in captions:
+            if text not in self._texts:
+                with torch.no_grad():
+                    one = self.model.encode_text([text])
+                self._texts[text] = (one.context, one.pooled)
+        found = [self._texts[text] for text in captions]
+        context = torch.cat([one[0] for one in found])
+        pooled = [one[1] for one in found if one[1] is not None]
+        return TextCondition(context, torch.cat(pooled) if pooled else None)
+
+    def _reconstruction(self, indices: list[int]) -> torch.Tensor:
+        """The autoencoder's part: absolute error of pictures encoded and decoded again."""
+        vae, pixels = self.model.parts.vae, self.examples.pixels
+        assert pixels is not None  # loaded where the autoencoder is trained
+        grey = pixels[indices][:, None].expand(-1, 3, -1, -1).to(self.model.device, vae.dtype)
+        signed = grey * 2 - 1
+        mode = vae.encode(signed, return_dict=False)[0].mode()
+        error: torch.Tensor = (vae.decode(mode, return_dict=False)[0] - signed).abs().mean()
+        return error
+
+    @torch.no_grad()
+    def held_out(self, examples: Examples, most: int = 256) -> dict[str, float]:
+        """Mean error per bin of timesteps on tiles not trained on; the same noise every time.
+
+        Keys are ``mean`` and ``t0`` (least noise) to ``t9``.
+        """
+        chosen = np.linspace(0, len(examples) - 1, min(len(examples), most)).astype(int).tolist()
+        sums = np.zeros(BINS)
+        counts = np.zeros(BINS)
+        for place, index in enumerate(chosen):
+            generator = torch.Generator().manual_seed(index)
+            low = place % BINS
+            t = torch.randint(
+                low * len(self.schedule) // BINS,
+                (low + 1) * len(self.schedule) // BINS,
+                (1,),
+                generator=generator,
+            )
+            x = examples.latents[index : index + 1]
+            noise = torch.randn(x.shape, generator=generator)
+            texts = examples.captions[index]
+            caption = sentence(self.recipe, texts[0] if texts else "")
+            sums[low] += float(self.errors(x, [caption], noise, t))
+            counts[low] += 1
+        bins = {f"t{n}": float(sums[n] / counts[n]) for n in range(BINS) if counts[n]}
+        return {"mean": float(np.mean(list(bins.values()))), **bins}
+
+
+class Networks(nn.Module):
+    """All trained networks under one name, and the U-Net's forward pass."""
+
+    def __init__(self, model: LoadedModel, parts: dict[str, Part]) -> None:
+        super().__init__()
+        self._model = model
+        self.unet = model.parts.unet
+        self.text_encoders = nn.ModuleList(model.parts.text_encoders)
+        self.vae = model.parts.vae
+        self.adapters = nn.ModuleDict(
+            {name: part.net for name, part in parts.items() if part.adapter}  # type: ignore[attr-defined]
+        )
+
+    def forward(self, noisy: torch.Tensor, t: torch.Tensor, text: TextCondition) -> torch.Tensor:
+        """Prediction of the U-Net [n, c, h, w]."""
+        height, width = (side * self._model.cell for side in noisy.shape[-2:])
+        added = self._model.family.added_conditions(text, width, height)
+        result: torch.Tensor = self.unet(
+            noisy.to(self._model.dtype),
+            t,
+            text.context.to(self._model.dtype),
+            added_cond_kwargs=added,
+            return_dict=False,
+        )[0]
+        return result
+
+
+def attach(model: LoadedModel, recipe: FinetuneRecipe) -> dict[str, Part]:
+    """Make each network that the recipe names trainable in its way; freeze the rest."""
+    encoders = dict(zip(model.family.encoder_folders, model.parts.text_encoders, strict=True))
+    settings = AdapterSettings(recipe.rank, recipe.alpha, recipe.targets, len(encoders) > 1)
+    wanted: list[tuple[str, Any, str]] = [("unet", model.parts.unet, recipe.unet)]
+    wanted += [(name, encoder, recipe.text_encoder) for name, encoder in encoders.items()]
+    wanted += [("vae", model.parts.vae, recipe.vae)]
+    for _, network, _ in wanted:
+        network.requires_grad_(False)
+    return {
+        name: METHODS[kind](name, network, kind, settings)
+        for name, network, kind in wanted
+        if kind != "off"
+    }
+
+
+def sentence(recipe: FinetuneRecipe, text: str) -> str:
+    """A caption as the model reads it: prefix, learned word, text."""
+    if recipe.token:
+        # 'A SAR image of' becomes 'A <SAR> image of', the follow-up paper's form
+        prefix = recipe.prefix.replace(recipe.token.strip("<>"), recipe.token)
+        if recipe.token not in prefix:
+            prefix = f"{recipe.token} {prefix}"
+    else:
+        prefix = recipe.prefix
+    return f"{prefix}{text}".strip()
