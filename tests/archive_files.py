@@ -29,6 +29,11 @@ class Product:
     incidence_deg: float | None = None
     look_side: str | None = None
 
+    @property
+    def identifier(self) -> str:
+        """What the channel is called."""
+        return self.name if self.polarization is None else f"{self.name}-{self.polarization}"
+
     def write(self, folder: Path) -> Path:
         """Write it; the path of its pixels."""
         stated = {

@@ -21,6 +21,7 @@ CONFORMS = [
     "https://api.stacspec.org/v1.0.0/collections",
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson",
 ]
+GEOJSON = "application/geo+json"
 
 
 class StacServer(ThreadingHTTPServer):
@@ -44,7 +45,7 @@ class StacServer(ThreadingHTTPServer):
 
     def landing(self) -> dict[str, Any]:
         searches = [
-            {"rel": "search", "href": f"{self.url}/search", "method": method}
+            {"rel": "search", "type": GEOJSON, "href": f"{self.url}/search", "method": method}
             for method in self.methods
         ]
         return {

@@ -270,7 +270,14 @@ def test_baselines_see_no_image(karpathy):
 # the whole command
 
 
-def test_report_states_what_the_figures_rest_on(karpathy, captions):
+def without_java(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """The METEOR program takes long to start: leave it out where it is not what is tested."""
+    monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+
+
+def test_report_states_what_the_figures_rest_on(karpathy, captions, monkeypatch, tmp_path):
+    without_java(monkeypatch, tmp_path)
     report = score_files(karpathy, captions)
     facts = report.facts
     assert (facts.split, facts.images, facts.references) == ("test", 3, 9)
@@ -284,8 +291,7 @@ def test_report_states_what_the_figures_rest_on(karpathy, captions):
 
 
 def test_command_without_java(karpathy, captions, monkeypatch, capsys, tmp_path):
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.delenv("JAVA_HOME", raising=False)
+    without_java(monkeypatch, tmp_path)
     given = ["captions", "score", "--references", str(karpathy), "--hypotheses", str(captions)]
     assert run([*given, "--baselines"]) == 0
     out = capsys.readouterr().out

@@ -60,6 +60,39 @@ def test_decibels_are_not_taken_for_amplitude(shared_data: Path) -> None:
         scene.pixels.power(slice(0, 64), slice(0, 64))
 
 
+def antenna_of(root: Any, shape: tuple[int, int]) -> np.ndarray:
+    """Antenna position at the time of closest approach of an image's centre."""
+
+    def number_of(tag: str) -> float:
+        return float(root.findtext("/".join(f"{{*}}{part}" for part in tag.split("/"))))
+
+    metres = [
+        (
+            number_of(f"ImageData/First{one}")
+            + (length - 1) / 2
+            - number_of(f"ImageData/SCPPixel/{one}")
+        )
+        * number_of(f"Grid/{one}/SS")
+        for one, length in zip(("Row", "Col"), shape, strict=True)
+    ]
+    time = sum(
+        float(term.text)
+        * metres[0] ** int(term.get("exponent1"))
+        * metres[1] ** int(term.get("exponent2"))
+        for term in root.find("{*}Grid/{*}TimeCOAPoly")
+    )
+    position = root.find("{*}Position/{*}ARPPoly")
+    return np.array(
+        [
+            sum(
+                float(term.text) * time ** int(term.get("exponent1"))
+                for term in position.findall(f"{{*}}{axis}/{{*}}Coef")
+            )
+            for axis in "XYZ"
+        ]
+    )
+
+
 @pytest.mark.parametrize("number", ["040", "050", "100", "101", "110", "120", "extra_des"])
 def test_sicd_facts_are_those_of_its_xml(shared_data: Path, number: str) -> None:
     """The XML is cut out of the file by hand."""
@@ -81,18 +114,19 @@ def test_sicd_facts_are_those_of_its_xml(shared_data: Path, number: str) -> None
     assert scene.shape == (number_of("ImageData/NumRows"), number_of("ImageData/NumCols"))
     side = root.findtext("{*}SCPCOA/{*}SideOfTrack")
     assert scene.look_side == {"L": "left", "R": "right"}[side]
-    # by hand from the antenna as it saw the scene centre point, 5 km from this crop along the track
-    antenna = np.array([number_of(f"SCPCOA/ARPPos/{axis}") for axis in "XYZ"])
+    # by hand, from where the antenna was as it saw this crop, 5 km from the scene centre point
+    antenna = antenna_of(root, scene.shape)
     to_vector = Transformer.from_crs(4979, 4978, always_xy=True).transform
     lon, lat = np.mean(scene.footprint, axis=0)
     height = number_of("GeoData/SCP/LLH/HAE")
     place, above = (np.array(to_vector(lon, lat, height + up)) for up in (0.0, 1.0))
     sight = (antenna - place) / np.linalg.norm(antenna - place)
     incidence = np.degrees(np.arccos(sight @ (above - place)))
-    assert scene.incidence_angle_deg == pytest.approx(incidence, abs=0.1)
-    below = Transformer.from_crs(4978, 4979, always_xy=True).transform(*antenna)[:2]
-    back = GEOD.inv(lon, lat, *below)[0]
-    assert scene.range_azimuth_deg == pytest.approx((back + 180) % 360, abs=0.6)
+    assert scene.incidence_angle_deg == pytest.approx(incidence, abs=0.01)
+    east = np.array([-np.sin(np.radians(lon)), np.cos(np.radians(lon)), 0.0])
+    north = np.cross(above - place, east)
+    azimuth = np.degrees(np.arctan2(-sight @ east, -sight @ north)) % 360
+    assert scene.range_azimuth_deg == pytest.approx(azimuth, abs=0.01)
     started = datetime.fromisoformat(root.findtext("{*}Timeline/{*}CollectStart"))
     assert scene.time is not None
     assert abs((scene.time - started.replace(tzinfo=UTC)).total_seconds()) < 1e-5
@@ -113,15 +147,24 @@ def test_sentinel1_facts_are_those_of_its_annotation(shared_data: Path) -> None:
     assert scene.shape == (rows, columns)
     assert scene.row_spacing_m == float(image.findtext("azimuthPixelSpacing"))
     assert scene.column_spacing_m == float(image.findtext("rangePixelSpacing"))
-    middle = float(image.findtext("incidenceAngleMidSwath"))
-    assert scene.incidence_angle_deg == pytest.approx(middle, abs=0.05)
-    heading = float(root.findtext("generalAnnotation/productInformation/platformHeading"))
-    # the heading is that of the orbit as it starts; meridians converge along it
-    assert scene.range_azimuth_deg == pytest.approx((heading + 90) % 360, abs=1.5)
     points = {
         (int(one.findtext("line")), int(one.findtext("pixel"))): one
         for one in root.findall("geolocationGrid/geolocationGridPointList/*")
     }
+    # the centre of the scene, between the four points around it
+    lines, pixels = (sorted({key[k] for key in points}) for k in (0, 1))
+    angles = [
+        [float(points[line, pixel].findtext("incidenceAngle")) for pixel in pixels]
+        for line in lines
+    ]
+    along = [np.interp((columns - 1) / 2, pixels, one) for one in angles]
+    middle = np.interp((rows - 1) / 2, lines, along)
+    assert scene.incidence_angle_deg == pytest.approx(middle, abs=0.05)
+    # platformHeading is 4 degrees off: it is that of the orbit, and the Earth turns below
+    line = min(lines, key=lambda one: abs(one - rows / 2))
+    left, right = (points[line, pixels[len(pixels) // 2 + step]] for step in (-1, 1))
+    ends = [float(p.findtext(tag)) for p in (left, right) for tag in ("longitude", "latitude")]
+    assert scene.range_azimuth_deg == pytest.approx(GEOD.inv(*ends)[0] % 360, abs=0.3)
     first = points[0, 0]
     assert scene.footprint is not None
     near = float(first.findtext("longitude")), float(first.findtext("latitude"))
@@ -147,4 +190,5 @@ def test_sidd_facts_are_those_of_its_xml(shared_data: Path) -> None:
     assert scene.calibration == "uncalibrated" and scene.plane == "ground"
     collection = root.find("{*}ExploitationFeatures/{*}Collection")
     graze = float(collection.findtext("{*}Geometry/{*}Graze"))
-    assert scene.incidence_angle_deg == pytest.approx(90 - graze, abs=0.1)
+    # stated for the scene centre point, which lies 5 km from this crop
+    assert scene.incidence_angle_deg == pytest.approx(90 - graze, abs=0.5)

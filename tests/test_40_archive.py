@@ -53,7 +53,7 @@ def moment(text: str) -> datetime:
 
 
 def expected(asked: dict[str, Any]) -> set[str]:
-    """Names of the products that fit, out of what was drawn for them."""
+    """Identifiers of the products that fit, out of what was drawn for them."""
 
     def fits(one: Product) -> bool:
         if "bbox" in asked:
@@ -86,7 +86,7 @@ def expected(asked: dict[str, Any]) -> set[str]:
                  or (spacing is not None and spacing <= asked["max_spacing_m"]))
         )  # fmt: skip
 
-    return {one.name for one in PRODUCTS if fits(one)}
+    return {one.identifier for one in PRODUCTS if fits(one)}
 
 
 def draw(rng: random.Random, names: list[str]) -> dict[str, Any]:
@@ -146,7 +146,7 @@ def test_a_box_across_the_date_line_finds_both_sides(catalogue: Path) -> None:
         middle = (one.box[1] + one.box[3]) / 2
         for lon in (180.0, -180.0, (one.box[0] + 180) / 2, (one.box[2] - 180) / 2):
             near = search_archive(catalogue, bbox=(lon, middle, lon, middle))
-            assert one.name in {item.id for item in near}
+            assert one.identifier in {item.id for item in near}
 
 
 def test_a_box_that_only_the_bounds_of_a_footprint_reach_finds_nothing(tmp_path: Path) -> None:
@@ -163,9 +163,11 @@ def test_a_time_may_be_a_year_a_month_a_day_or_a_moment(catalogue: Path) -> None
     assert one is not None
     for asked in (one[:4], one[:7], one[:10], one):
         found = {item.id for item in search_archive(catalogue, datetime=asked)}
-        assert found == {other.name for other in timed if (other.time or "").startswith(asked)}
+        assert found == {
+            other.identifier for other in timed if (other.time or "").startswith(asked)
+        }
     away = f"{one[:11]}{int(one[11:13]):02d}:29:59Z"
-    assert timed[0].name not in {i.id for i in search_archive(catalogue, datetime=away)}
+    assert timed[0].identifier not in {i.id for i in search_archive(catalogue, datetime=away)}
 
 
 def test_a_folder_is_searched_like_a_catalogue(folder: Path, catalogue: Path) -> None:
@@ -338,11 +340,10 @@ def test_a_stac_api_is_searched_like_a_catalogue(server: StacServer) -> None:
     rng = random.Random(2)
     for names in (*([name] for name in FILTERS), list(FILTERS[:3]), list(FILTERS[3:6])):
         asked = draw(rng, names)
+        if asked.get("datetime", "").startswith(".."):
+            asked["datetime"] = asked["datetime"].replace("..", "1900-01-01", 1)
         found = {item.id for item in search_archive(server.url, **asked)}
-        wanted = expected(asked)
-        if "datetime" in asked and asked["datetime"].startswith(".."):
-            wanted |= expected({**asked, "datetime": "../..", "known": True}) & found
-        assert found == wanted, asked
+        assert found == expected(asked), asked
     assert len(search_archive(server.url, limit=9)) == 9
     assert len(search_archive(server.url)) == len(PRODUCTS)
 
@@ -353,12 +354,13 @@ def test_place_time_and_collection_are_asked_of_the_server(server: StacServer) -
         server.url, bbox=(170.0, -60.0, -150.0, 60.0), datetime="2019/2022-03", collection=["even"]
     )
     names = expected({"bbox": (170.0, -60.0, -150.0, 60.0), "datetime": "2019-01-01/2022-03-31"})
-    even = {one.name for one in PRODUCTS[::2]}
+    even = {one.identifier for one in PRODUCTS[::2]}
     assert {item.id for item in found} == names & even
     (_, asked), *_ = server.asked
     assert asked["datetime"] == "2019-01-01T00:00:00Z/2022-03-31T23:59:59.999999Z"
     assert asked["collections"] in ("even", ["even"])
-    assert len(server.asked) > 1 or len(found) < 7
+    # the server has dropped all that lies elsewhere: no more pages than what is left needs
+    assert len(server.asked) == -(-len(names & even) // 7)
 
 
 @pytest.mark.parametrize("methods", [("GET",), ("POST",), ("GET", "POST")])
@@ -368,7 +370,7 @@ def test_all_pages_are_read_whichever_method_a_server_knows(
     with serving(remote_items, methods=methods, page=40) as server:
         ticks: list[tuple[int, int]] = []
         found = search_archive(server.url, tick=lambda done, all_, _: ticks.append((done, all_)))
-        assert {item.id for item in found} == {one.name for one in PRODUCTS}
+        assert {item.id for item in found} == {one.identifier for one in PRODUCTS}
         assert {method for method, _ in server.asked} <= set(methods) and len(server.asked) == 4
         assert ticks == [(40, 150), (80, 150), (120, 150), (150, 150)]
 
@@ -432,9 +434,9 @@ def two_scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def build(sources: list[Path], out: Path) -> list[tuple[str, str]]:
+def build(sources: list[Path], out: Path, workers: int = 1) -> list[tuple[str, str]]:
     words = [word for one in sources for word in ("--sar", str(one))]
-    small = ["--spacing-m", "10", "--size", "32", "--workers", "2", "--split", "1,0,0"]
+    small = ["--spacing-m", "10", "--size", "32", "--workers", str(workers)]
     assert run(["tiles", "build", *words, *small, "--out", str(out)]) == 0
     tables = [parquet.read_table(path) for path in sorted(out.glob("data/*.parquet"))]
     columns = ["acquisition", "polarization"]
@@ -451,7 +453,7 @@ def test_tiles_are_built_from_a_catalogue_and_from_what_a_search_found(
     words = ["archive", "search", str(catalogue), "--polarization", "VH", "--band", "C"]
     assert run([*words, "--out", str(found)]) == 0
     # one channel of one product, not all that is in its file
-    assert build([found], tmp_path / "some") == [("two", "VH")]
+    assert build([found], tmp_path / "some", workers=2) == [("two", "VH")]
     assert build([found, two_scenes / "one.tif"], tmp_path / "more") == [*whole[:2], ("two", "VH")]
 
 

@@ -64,4 +64,5 @@ def test_its_tiles_hold_the_image(made: tuple[Any, Path]) -> None:
         assert below.mean() > 0.9
         ratio = (amplitude[below] ** 2).sum() / power[below].sum()
         assert abs(10 * np.log10(ratio)) < 0.05
-    assert example.looks_of_even_blocks(field) == pytest.approx(1.0, abs=0.25)
+    # cars and kerbs fill these 32 m, and structure only lowers it; the lawn of all 128 m has 0.99
+    assert 0.5 < example.looks_of_even_blocks(field) < 1.15

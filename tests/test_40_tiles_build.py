@@ -314,6 +314,17 @@ def test_a_healthy_picture_does_not_inherit_the_error_of_a_damaged_one(tmp_path:
     assert len(open_scenes(good.path)) == 1
 
 
+def test_a_sidecar_of_no_text_prints_no_traceback(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    product = make_product("iceye", tmp_path / "product")
+    sidecar = product.path.with_suffix(".xml")
+    sidecar.write_bytes(sidecar.read_bytes().replace(b"product_type>GRD</", b"pro\xa5t>GRD</\xa5"))
+    with pytest.raises(FormatError):
+        open_scenes(product.path)
+    assert capfd.readouterr().err == ""
+
+
 # -- splits --------------------------------------------------------------------------------------
 
 
@@ -516,7 +527,10 @@ def test_tiles_of_real_products_keep_power_and_place(
 ) -> None:
     source, spacing_m, size, toml = REAL[name]
     path = real(shared_data, source, tmp_path / "sar", toml)
-    build(tmp_path / "set", path, spacing_m=f"{spacing_m}", size=size, tone="db")
+    build(
+        tmp_path / "set", path, spacing_m=f"{spacing_m}", size=size, tone="db",
+        tone_window_db=(-60.0, 50.0),
+    )  # fmt: skip
     powers, shifts = [], []
     with rasterio.open(path) as opened:
         for row in list(open_tiles(tmp_path / "set"))[::5]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from .options.archive import IndexOptions, SearchOptions
     from .options.captions import ScoreCaptionsOptions
     from .options.demo import DemoOptions
+    from .options.finetune import FinetuneRecipe
     from .options.generate import GenerateOptions
     from .options.info import InfoOptions
     from .options.simulate import SimulateOptions
@@ -175,7 +177,8 @@ def tiles_check(options: CheckTilesOptions) -> None:
             console.say(f"{one.level}: {one.text}")
     errors = sum(one.level == "Error" for one in findings)
     if errors:
-        raise InputError(f"{options.folder}: {errors} errors; build the set again")
+        number = "1 error" if errors == 1 else f"{errors} errors"
+        raise InputError(f"{options.folder}: {number}; build the set again")
     if not findings:
         console.note(f"{options.folder}: nothing to complain of")
 
@@ -381,7 +384,11 @@ def train(options: TrainOptions) -> Path:
         wanted = load_table(FinetuneRecipe, options.recipe, options.set)
         from .train.finetune.run import finetune
 
-        result = finetune(wanted, options.tiles, options.out, console.note, options.device)
+        result = finetune(
+            wanted, options.tiles, options.out, console.note, options.device, _draw_with(wanted)
+        )
+        if wanted.samples:
+            _draw_samples(wanted, result, options.out / "samples")
         console.say(str(result))
         return result
     recipe = load_table(EmbeddedRecipe, options.recipe, options.set)
@@ -390,6 +397,56 @@ def train(options: TrainOptions) -> Path:
     model = train_embedded(recipe, options.out, console.note, options.workers)
     console.say(str(model))
     return model
+
+
+def _draw_with(recipe: FinetuneRecipe) -> Callable[[str, int, Path], list[Path]]:
+    """Draws class images with the base of a recipe; those that are there are kept."""
+
+    def draw(prompt: str, count: int, folder: Path) -> list[Path]:
+        from .generate.run import run
+        from .models.locate import locate_model
+        from .models.radiometry import Radiometry
+        from .options.generate import GenerateOptions
+
+        files = [folder / f"class-{seed}.tif" for seed in range(count)]
+        missing = [seed for seed, path in enumerate(files) if not path.is_file()]
+        if not missing:
+            return files
+        root = locate_model(recipe.base).root
+        own = Radiometry.load(root if root.is_dir() else root.parent).speckle == "own"
+        for seed in missing:
+            options = GenerateOptions(
+                prompt=prompt,
+                seed=seed,
+                out=folder,
+                name="class",
+                format="tif",
+                model=recipe.base,
+                looks=None if own else 0,
+                size=str(recipe.size) if recipe.size else None,
+            )
+            list(run(options))
+        return files
+
+    return draw
+
+
+def _draw_samples(recipe: FinetuneRecipe, result: Path, folder: Path) -> None:
+    """Images of the recipe's prompts with what was trained, seeds from 0, and their commands."""
+    from .generate.run import run
+    from .options.generate import GenerateOptions
+
+    whole = result.is_dir()
+    for prompt in recipe.samples:
+        options = GenerateOptions(
+            prompt=prompt,
+            count=4,
+            out=folder,
+            model=str(result) if whole else recipe.base,
+            adapter=() if whole else (str(result.parent),),
+            size=str(recipe.size) if recipe.size else None,
+        )
+        list(run(options))
 
 
 def demo(options: DemoOptions) -> Path:

@@ -157,7 +157,8 @@ def _known(out: Path, broken: Path) -> dict[str, Entry]:
     """Entries of the catalogue as it is, those left out included."""
     known: dict[str, Entry] = {}
     if out.exists():
-        for item in table_items(read_table(out, "choose another --out, or remove it and run the command again")):
+        remedy = "choose another --out, or remove it and run the command again"
+        for item in table_items(read_table(out, remedy)):
             path, state = item["properties"].get(SOURCE), item["properties"].get(FINGERPRINT)
             if path is None or state is None:
                 raise FormatError(

@@ -8,6 +8,7 @@ before it is read. Whatever a library raises becomes one FormatError that names 
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -184,9 +185,23 @@ def _check_size(path: Path, opened: Any) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """An image without georeference is nothing to warn of: scenes say so themselves."""
+    """An image without georeference is nothing to warn of: scenes say so themselves.
+
+    A damaged sidecar makes GDAL utter bytes that are no text; rasterio cannot log these and Python
+    would print a traceback of that, though the error itself is raised and named.
+    """
     import warnings
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        yield
+    usual = sys.unraisablehook
+
+    def hook(seen: Any) -> None:
+        if not isinstance(seen.exc_value, UnicodeDecodeError):
+            usual(seen)
+
+    sys.unraisablehook = hook
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            yield
+    finally:
+        sys.unraisablehook = usual

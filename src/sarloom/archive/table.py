@@ -10,8 +10,13 @@ from ..errors import FormatError, MissingExtraError
 from .safety import reading
 from .stac import Item
 
-NO_PLACE = {"type": "Polygon", "coordinates": []}
-"""Stands for a missing geometry in GeoParquet, whose writer knows no null."""
+NO_PLACE: Item = {
+    "geometry": {"type": "Polygon", "coordinates": []},
+    "bbox": [float("nan")] * 4,
+}
+"""Stands for a missing place in GeoParquet, whose writer knows no null; NaN is in no box."""
+
+TIMES = frozenset({"datetime", "start_datetime", "end_datetime"})
 
 COLUMNS = frozenset({"id", "bbox", "geometry", "assets", "links", "stac_version"})
 """Without these a table holds no STAC items."""
@@ -23,8 +28,19 @@ def items_table(items: Iterable[Item]) -> Any:
         from stac_geoparquet.arrow import parse_stac_items_to_arrow
     except ImportError as error:
         raise MissingExtraError("stac-geoparquet", "archive") from error
-    placed = ({**one, "geometry": one["geometry"] or NO_PLACE} for one in items)
-    return parse_stac_items_to_arrow(list(placed)).read_all()
+    return parse_stac_items_to_arrow([_placed(one) for one in items]).read_all()
+
+
+def _placed(item: Item) -> Item:
+    """An item with a geometry and a flat box, whichever it came with: a column is of one kind."""
+    if not item.get("geometry"):
+        return {**item, **NO_PLACE}
+    box = item.get("bbox")
+    if box is None:
+        from shapely.geometry import shape
+
+        box = shape(item["geometry"]).bounds
+    return {**item, "bbox": [*box[:2], *box[3:5]] if len(box) == 6 else list(box)}
 
 
 def write_items(items: Iterable[Item], path: Path) -> None:
@@ -45,6 +61,8 @@ def table_items(table: Any) -> Iterator[Item]:
             given.pop("bbox", None)
         filled = item["properties"].items()
         given["properties"] = {name: value for name, value in filled if value is not None}
+        for name in TIMES & given["properties"].keys():  # written with decimals, needed or not
+            given["properties"][name] = given["properties"][name].replace(".000000Z", "Z")
         # STAC wants this one even where it is null
         given["properties"].setdefault("datetime", None)
         given["assets"] = {

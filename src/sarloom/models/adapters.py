@@ -166,7 +166,9 @@ def weight_change(
         raise ModelError(f"{where}: adapters of this kind are not read: {', '.join(sorted(f))}")
     scale = float(f["alpha"]) / rank if "alpha" in f and rank else 1.0
     if change.numel() != torch.Size(shape).numel():
-        raise ModelError(f"{where}: the adapter does not fit a weight of shape {shape}")
+        raise ModelError(
+            f"{where}: does not fit a weight of shape {shape}: it was made for another base model"
+        )
     return scale * change.reshape(shape)
 
 

@@ -52,6 +52,9 @@ class EmbeddedRecipe:
     stage_steps: tuple[int, ...] = option((2000, 1500), "Steps of each stage.")
     stage_batch: tuple[int, ...] = option((48, 24), "Pictures a step in each stage.")
     stage_learning_rate: tuple[float, ...] = option((5e-4, 4e-4), "Learning rate of each stage.")
+    stage_cooldown: tuple[float, ...] = option(
+        (0.2, 0.2), "Last part of each stage over which its rate falls."
+    )
     caption_dropout: float = option(
         0.1, "Chance of an empty sentence, for classifier-free guidance.", minimum=0.0, maximum=1.0
     )

@@ -116,26 +116,44 @@ def imagefolder(tiles: TileSet, out: Path, options: ExportTilesOptions) -> Itera
     """``SPLIT/ID.png`` and ``SPLIT/metadata.jsonl`` (`file_name`, `text`, and all that is known).
 
     Other pictures lie in ``SPLIT/optical/`` and so on; `optical_file_name` makes ``datasets`` load
-    them as columns.
+    them as columns. ``datasets`` refuses splits of different columns, and JSON cannot say of what
+    type a column of nothing is, so a column that one split lacks altogether is left out of all.
     """
-    listed: dict[str, list[str]] = {}
-    present = tiles.pictures()
+    known: dict[str, set[str]] = {}
     for row in tiles:
         folder = out / row["split"]
         folder.mkdir(exist_ok=True)
         name = f"{file_stem(row)}.png"
         (folder / name).write_bytes(radar_png(row, options.bits))
         about: dict[str, Any] = {"file_name": name, "text": row["text"] or PLAIN_CAPTION}
-        for side in (name for name in SIDE_PICTURES if name in present):
-            about[f"{side}_file_name"] = None
+        for side in SIDE_PICTURES:
             if row[side] is not None:
                 (folder / side).mkdir(exist_ok=True)
                 (folder / side / name).write_bytes(row[side]["bytes"])
                 about[f"{side}_file_name"] = f"{side}/{name}"
-        listed.setdefault(row["split"], []).append(json.dumps({**about, **record(row)}))
+        about |= record(row)
+        known.setdefault(row["split"], set()).update(about)
+        with (folder / _ALL_LINES).open("a", encoding="utf-8") as lines:
+            lines.write(json.dumps(about) + "\n")
         yield
-    for split, lines in listed.items():
-        (out / split / "metadata.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
+    common = set.intersection(*known.values())
+    for split in known:
+        _metadata(out / split, common)
+
+
+_ALL_LINES = ".metadata.jsonl"
+
+
+def _metadata(folder: Path, common: set[str]) -> None:
+    """Write the metadata of one split with the columns that every split has."""
+    with (
+        (folder / _ALL_LINES).open(encoding="utf-8") as lines,
+        (folder / "metadata.jsonl").open("w", encoding="utf-8") as kept,
+    ):
+        for line in lines:
+            about = json.loads(line)
+            kept.write(json.dumps({k: about[k] for k in about if k in common}) + "\n")
+    (folder / _ALL_LINES).unlink()
 
 
 def kohya(tiles: TileSet, out: Path, options: ExportTilesOptions) -> Iterator[None]:

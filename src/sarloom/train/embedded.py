@@ -107,11 +107,13 @@ def stages(recipe: EmbeddedRecipe) -> list[tuple[int, int, LoopSettings]]:
     InputError
         If the stage keys have different lengths.
     """
-    keys = (recipe.stage_cells, recipe.stage_batch, recipe.stage_steps, recipe.stage_learning_rate)
+    whole = (recipe.stage_cells, recipe.stage_batch, recipe.stage_steps)
+    shares = (recipe.stage_learning_rate, recipe.stage_cooldown)
+    keys = (*whole, *shares)
     if len({len(key) for key in keys}) != 1:
         raise InputError(
-            "stage_cells, stage_batch, stage_steps and stage_learning_rate must list equally "
-            "many stages"
+            "stage_cells, stage_batch, stage_steps, stage_learning_rate and stage_cooldown must "
+            "list equally many stages"
         )
     return [
         (
@@ -120,13 +122,16 @@ def stages(recipe: EmbeddedRecipe) -> list[tuple[int, int, LoopSettings]]:
             LoopSettings(
                 steps,
                 rate,
+                cooldown=cooldown,
                 ema=recipe.ema,
                 seed=recipe.seed + 1 + number,
                 checkpoint_every=recipe.checkpoint_every,
                 precision=recipe.precision,
             ),
         )
-        for number, (cells, batch, steps, rate) in enumerate(zip(*keys, strict=True))
+        for number, ((cells, batch, steps), (rate, cooldown)) in enumerate(
+            zip(zip(*whole, strict=True), zip(*shares, strict=True), strict=True)
+        )
     ]
 
 

@@ -157,6 +157,30 @@ def load_examples(
     return Examples(found["latents"], captions, ids, *more), pixels
 
 
+def class_examples(model: LoadedModel, files: list[Path], prompt: str, side: int) -> Examples:
+    """Images that the base drew of a class, on the base's own scale, for prior preservation.
+
+    Raises
+    ------
+    InputError
+        If they are smaller than the training tiles.
+    """
+    import rasterio
+
+    parts = []
+    for path in files:
+        with rasterio.open(path) as opened:
+            amplitude = opened.read(1)
+        rows, columns = amplitude.shape
+        if min(rows, columns) < side:
+            raise InputError(f"{path} is smaller than the tiles of {side} pixels")
+        r, c = (rows - side) // 2, (columns - side) // 2
+        pixel = model.radiometry.to_pixel(amplitude[r : r + side, c : c + side] ** 2)
+        parts.append(encode_pixels(model, pixel[None]))
+    with torch.inference_mode():
+        return Examples(torch.cat(parts), [[prompt]] * len(files), [path.stem for path in files])
+
+
 def _side(tiles: TileSet) -> int:
     """The side of the first tile; all tiles of a set are equal."""
     return int(row_amplitude(tiles.row(0)).shape[0])
@@ -181,6 +205,7 @@ def _encode(
     return torch.cat(parts)
 
 
+@torch.inference_mode()
 def encode_pixels(model: LoadedModel, stack: NDArray[np.float32]) -> torch.Tensor:
     """Pixels [n, rows, columns] in [0, 1] to latents on the CPU."""
     grey = torch.from_numpy(np.ascontiguousarray(stack))[:, None].expand(-1, 3, -1, -1)

@@ -20,16 +20,27 @@ from ...models.rewrite import write_variant
 from ...options.finetune import FinetuneRecipe
 from ...options.table import as_plain
 from ..loop import LoopSettings, run
-from .examples import Examples, Pixels, load_examples
+from .examples import Examples, Pixels, class_examples, load_examples
 from .task import FinetuneTask
 
 Report = Callable[[str], None]
 PRECISIONS = {"no": "float32", "bf16": "bfloat16", "fp16": "float16"}
 MODEL, ADAPTER, TOKEN = "model", "adapter.safetensors", "token.safetensors"
+PRIOR = "class-images"
+
+
+Draw = Callable[[str, int, Path], list[Path]]
+"""Draws images of a prompt with the base model: (prompt, count, folder) -> float GeoTIFFs of
+amplitude; what the folder holds already is kept."""
 
 
 def finetune(
-    recipe: FinetuneRecipe, tiles: Path, out: Path, report: Report, device: str = "auto"
+    recipe: FinetuneRecipe,
+    tiles: Path,
+    out: Path,
+    report: Report,
+    device: str = "auto",
+    draw: Draw | None = None,
 ) -> Path:
     """Fine-tune a base model on a tile set; go on where an earlier call was stopped.
 
@@ -45,6 +56,8 @@ def finetune(
         Takes lines of progress.
     device
         As of ``load_model``.
+    draw
+        Makes the class images of DreamBooth; needed where the recipe has a ``prior_prompt``.
 
     Returns
     -------
@@ -75,8 +88,16 @@ def finetune(
         model, tiles, "train", out, report, recipe.size, recipe.mirror, recipe.vae == "full"
     )
     held_out = _held_out(model, tiles, recipe, out, report)
+    prior = None
+    if recipe.prior_prompt:
+        if draw is None:
+            raise InputError("prior_prompt needs a function that draws the class images")
+        report(f"class images: {recipe.prior_count} of {recipe.prior_prompt!r} in {out / PRIOR}")
+        files_of_class = draw(recipe.prior_prompt, recipe.prior_count, out / PRIOR)
+        side = examples.latents.shape[-1] * model.cell
+        prior = class_examples(model, files_of_class, recipe.prior_prompt, side)
     torch.manual_seed(recipe.seed + 1)
-    task = FinetuneTask(model, recipe, examples)
+    task = FinetuneTask(model, recipe, examples, prior)
     settings = settings_of(recipe, len(examples))
     curve = out / "held-out.jsonl"
 

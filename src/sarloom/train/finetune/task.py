@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from typing import Any
 
@@ -60,6 +61,7 @@ class FinetuneTask:
 
     def loss(self, draw: Draw) -> tuple[torch.Tensor, dict[str, float]]:
         """Weighted error of the prediction on the tiles of a step, and on class images."""
+        random.seed(int(draw.numpy.integers(2**63)))  # DyLoRA draws its ranks from it
         x, captions, indices = self.batch(draw)
         own, figures = self._error(x, captions, draw)
         total = own

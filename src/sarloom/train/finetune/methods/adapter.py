@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from ....errors import InputError, MissingExtraError
+from ....models.adapters import weight_change
 
 PREFIXES = {"unet": "lora_unet", "text_encoder": "lora_te", "text_encoder_2": "lora_te2"}
 ATTENTION = {
@@ -71,13 +72,33 @@ class LycorisPart:
         # transformers 5 left "text_model" out of its own names; the tools kept it
         old = f"{self.prefix}_encoder_layers"
         new = f"{self.prefix}_text_model_encoder_layers"
-        state = {k: v.detach().clone().contiguous() for k, v in self.net.state_dict().items()}
+        state = self._raw()
         return {k.replace(old, new, 1) if self.name != "unet" else k: v for k, v in state.items()}
 
+    def _raw(self) -> dict[str, torch.Tensor]:
+        state = {k: v.detach().clone().contiguous() for k, v in self.net.state_dict().items()}
+        for name, down in list(state.items()):
+            up = name.replace("lora_down", "lora_up")
+            if up != name and down.ndim == 4 and state[up].ndim == 2:
+                state[up] = state[up][:, :, None, None].contiguous()  # DyLoRA leaves it flat
+        return state
+
     def merge(self) -> None:
-        """Fold the low-rank weights into the network, for a model that stands alone."""
+        """Fold the low-rank weights into the network, for a model that stands alone.
+
+        By our own sum: LyCORIS folds DyLoRA in at a rank that it draws by chance.
+        """
         self.net.restore()
-        self.net.merge_to(1.0)
+        state = self._raw()
+        with torch.no_grad():
+            for lora in self.net.loras:
+                prefix = f"{lora.lora_name}."
+                factors = {
+                    k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)
+                }
+                weight = lora.org_module[0].weight
+                change = weight_change(factors, tuple(weight.shape), lora.lora_name)
+                weight.add_(change.to(weight))
 
 
 def _attach(cls: Any, part: LycorisPart, kind: str, settings: AdapterSettings) -> Any:
@@ -103,7 +124,9 @@ def _attach(cls: Any, part: LycorisPart, kind: str, settings: AdapterSettings) -
     )
     extra: dict[str, Any] = {}
     if kind == "dylora":
-        extra["block_size"] = max(1, settings.rank // 4)
+        # LyCORIS trains block b with alpha / (b + 1) but every loader scales by alpha / rank: the
+        # two agree for blocks of one
+        extra["block_size"] = 1
     return cls(
         part.network,
         lora_dim=settings.rank,
