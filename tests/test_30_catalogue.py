@@ -287,7 +287,7 @@ def test_only_what_is_new_or_changed_is_read_again(
     for place, side in (("deep", "right"), ("deep/deeper", "left")):
         has = items[str(folder / place / "whole.npy")]["properties"]
         assert has["sar:observation_direction"] == side
-    assert index_archive(folder, catalogue, fresh=True).read == 46
+    assert index_archive(folder, catalogue, fresh=True).read == 45
 
 
 def test_the_description_of_a_folder_counts_as_a_part_of_its_products(tmp_path: Path) -> None:

@@ -127,12 +127,12 @@ def test_each_filter_finds_what_brute_force_finds(catalogue: Path, name: str) ->
 def test_filters_together_find_what_brute_force_finds(catalogue: Path) -> None:
     rng = random.Random(5)
     hits = 0
-    for _ in range(60):
+    for _ in range(30):
         asked = draw(rng, rng.sample(FILTERS, rng.randint(2, 4)))
         found = {item.id for item in search_archive(catalogue, **asked)}
         assert found == expected(asked), asked
         hits += len(found)
-    assert hits > 100
+    assert hits > 50
 
 
 def test_a_box_across_the_date_line_finds_both_sides(catalogue: Path) -> None:

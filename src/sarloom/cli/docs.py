@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from ..options.fields import OptionField, option_fields
+from ..options.finetune import FinetuneRecipe
 from ..options.recipe import EmbeddedRecipe
 from .build import Command
 from .commands import COMMANDS
@@ -40,14 +41,14 @@ def index_page() -> str:
     return HEADER + "# Commands\n\n| Command | What it does |\n|---|---|\n" + "\n".join(rows) + "\n"
 
 
-def recipe_page() -> str:
+def recipe_page(table: type, title: str) -> str:
     """The keys of a training recipe, which are no flags but have the same kind of table."""
     lines = ["| Key | Meaning | Default | Allowed |", "|---|---|---|---|"]
-    for field in option_fields(EmbeddedRecipe):
+    for field in option_fields(table):
         _, meaning, default, allowed = _row(field)
         lines.append(f"| `{field.name}` | {meaning} | {default} | {allowed} |")
     return (
-        f"{HEADER}# Recipes\n\nA recipe is a TOML file of these keys. "
+        f"{HEADER}# {title}\n\nA recipe is a TOML file of these keys. "
         '`extends = "other.toml"` takes everything else from another one; '
         "`--set key=value` changes one key for one run.\n\n" + "\n".join(lines) + "\n"
     )
@@ -56,7 +57,12 @@ def recipe_page() -> str:
 def pages() -> dict[str, str]:
     """Every page by file name."""
     found = {command.page: command_page(command) for command in COMMANDS}
-    return {"index.md": index_page(), "recipe.md": recipe_page(), **found}
+    return {
+        "index.md": index_page(),
+        "recipe.md": recipe_page(EmbeddedRecipe, "Recipes of the embedded model"),
+        "finetune.md": recipe_page(FinetuneRecipe, "Recipes of fine-tuning"),
+        **found,
+    }
 
 
 def _table(title: str, fields: list[OptionField]) -> str:
