@@ -91,7 +91,10 @@ _RULES: tuple[tuple[str, str], ...] = (
     ("abbreviation", rf"{_any_of(ABBREVIATIONS)}\.(?:-{_W}+)?(?!{_L})"),
     ("state", rf"{_any_of(CAPITAL_ABBREVIATIONS, '(?=[A-Z])')}\.(?!{_L})"),
     ("number_word", rf"{_any_of(NUMBER_ABBREVIATIONS)}\.(?=\s*\d)"),
-    ("initial", rf"[A-Za-z]\.(?!{_L}|\s+(?:{'|'.join(STARTERS.split())})(?:\s|$))"),
+    (
+        "initial",
+        rf"[A-Za-z]\.(?!{_L}|\s+(?:{'|'.join(STARTERS.split())})(?:\s|$)|\s+</?[A-Za-z!][^<>]{{0,99}}>)",
+    ),
     ("before_mark", r"[A-Za-z]+(?:[-.][A-Za-z]+)*\.(?=[,;:])"),
     ("hyphenated", rf"(?>[A-Za-z0-9][A-Za-z0-9.,]*(?:-[A-Za-z0-9]+)+)(?!{_W}|[_/]\w)"),
     ("firm", r"[A-Z]+(?:&[A-Z]+)+|[A-Z]{1,2}\$"),
