@@ -242,7 +242,7 @@ def test_equal_rows_are_equal_bytes(tiles: Path, tmp_path: Path) -> None:
 
 def test_other_settings_do_not_overwrite(tmp_path: Path) -> None:
     folder = make(tmp_path / "tiles", units=1)
-    with pytest.raises(InputError, match=r"spacing_m '0.35' there, '0.5' asked.*--replace"):
+    with pytest.raises(InputError, match=r"spacing_m 0.35 there, 0.5 asked.*--replace"):
         Ledger(folder).open({"spacing_m": "0.5"})
     assert len(open_tiles(folder)) == 5
     Ledger(folder).open({"spacing_m": "0.5"}, replace=True)
