@@ -247,7 +247,7 @@ def test_the_autoencoder_learns(bases: dict[str, Path], tiles: Path, tmp_path: P
 def test_dreambooth_draws_its_class_images_once(
     bases: dict[str, Path], tiles: Path, tmp_path: Path
 ) -> None:
-    from sarloom.workflows import _draw_with
+    from sarloom.workflows.train import _draw_with
 
     recipe = recipe_of(bases["sd15"], unet="lora", prior_prompt="an aerial view", prior_count=3)
     out = tmp_path / "run"

@@ -47,6 +47,8 @@ class LatentSet:
     """[n, rows, columns], 0 where a picture must not be learned from (pasted vehicles)."""
     shares: np.ndarray[Any, np.dtype[np.float64]]
     """Chance of each picture to be drawn."""
+    kinds: Sequence[str] = ()
+    """Scene kind of each picture, two joined by ``+``, or ``measured``."""
 
 
 class _ChannelsLast(torch.autograd.Function):
@@ -106,11 +108,12 @@ class DiffusionTask:
         cells: int,
         caption_dropout: float = 0.1,
         min_snr: float = 0.0,
+        shift: float = 1.0,
     ) -> None:
         self.module: Any = denoiser
         self._tokenizer, self._data = tokenizer, data
         self._batch, self._cells = batch, cells
-        self._dropout, self._min_snr = caption_dropout, min_snr
+        self._dropout, self._min_snr, self._shift = caption_dropout, min_snr, shift
         self._alphas: torch.Tensor = scheduler.alphas_cumprod
 
     def groups(self) -> list[Group]:
@@ -149,6 +152,8 @@ class DiffusionTask:
         x, tokens, mask = self.batch(draw)
         # stratified timesteps: less noise in the loss of a small batch
         u = (torch.rand(1, generator=draw.torch) + torch.arange(len(x)) / len(x)) % 1
+        # Esser et al. 2024: above 1, more of the noisy steps
+        u = self._shift * u / (1 + (self._shift - 1) * u)
         t = (u * len(self._alphas)).long()
         eps = torch.randn(x.shape, generator=draw.torch)
         alpha_bar = self._alphas[t][:, None, None, None]

@@ -7,6 +7,8 @@ command may be killed and repeated at any time.
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ from ..models.export import save_model
 from ..models.radiometry import Radiometry
 from ..models.tokenizer import learn_tokenizer
 from ..options.recipe import EmbeddedRecipe
+from ..simulate.kinds import KINDS
 from .autoencoder import AutoencoderTask, encode, equal_channels, normalise_latents
 from .checkpoint import checkpoints, load_tensors, part_of
 from .diffusion import PREFIXES, Denoiser, DiffusionTask, LatentSet, keep_channels_last
@@ -185,6 +188,7 @@ def make_latents(
         parts.append(_encoded(out / f"latents-{name}.safetensors", model, pixels, report))
         weights.append(torch.ones(len(pixels), *parts[-1].shape[2:]))
     domains = ["simulated"] * len(texts)
+    kinds = [*scenes.kinds, *mirrored.kinds]
     shares = np.full(len(texts), 1 / len(texts))
     real = recipe.measured and load_measured(
         recipe.measured, recipe.size, radiometry_of(recipe), recipe.seed
@@ -197,9 +201,10 @@ def make_latents(
         weights.append(torch.from_numpy(blocks.all(axis=(2, 4)).astype(np.float32)))
         texts += real.captions
         domains += ["measured"] * n
+        kinds += ["measured"] * n
         share = recipe.measured_share
         shares = np.concatenate([shares * (1 - share), np.full(n, share / n)])
-    return LatentSet(torch.cat(parts), texts, domains, torch.cat(weights), shares)
+    return LatentSet(torch.cat(parts), texts, domains, torch.cat(weights), shares, kinds)
 
 
 def _encoded(path: Path, model: Any, pixels: np.ndarray[Any, Any], report: Report) -> torch.Tensor:
@@ -238,20 +243,46 @@ def train_denoiser(
         if done.is_file():
             denoiser.load_state_dict(load_file(done))
             continue
+        last = number == len(recipe.stage_steps) - 1
         task = DiffusionTask(
             denoiser,
             tokenizer,
             scheduler,
-            data,
+            focused(data, recipe.last_stage_focus) if last else data,
             batch,
             cells,
             recipe.caption_dropout,
             recipe.min_snr,
+            recipe.last_stage_shift if last else 1.0,
         )
         run(task, settings, folder, report)
         with write_aside(done) as aside:
             save_file(_plain(denoiser.state_dict()), aside)
     return denoiser
+
+
+def focused(data: LatentSet, focus: Sequence[str]) -> LatentSet:
+    """The same set with some kinds drawn more often, as ``KIND:TIMES`` or ``mixtures:TIMES``.
+
+    Raises
+    ------
+    InputError
+        If an entry is no such pair or names no kind.
+    """
+    factors = np.ones(len(data.captions))
+    kinds = np.array(data.kinds)
+    for entry in focus:
+        name, _, times = entry.partition(":")
+        try:
+            factor = float(times)
+        except ValueError:
+            factor = 0.0
+        if factor <= 0 or name not in (*KINDS, "mixtures"):
+            raise InputError(f"last_stage_focus: {entry!r} is not KIND:TIMES or mixtures:TIMES")
+        chosen = np.char.find(kinds, "+") >= 0 if name == "mixtures" else kinds == name
+        factors[chosen] *= factor
+    shares = data.shares * factors
+    return replace(data, shares=shares / shares.sum())
 
 
 def _plain(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -1,0 +1,29 @@
+"""One function per command: the only place where stages meet.
+
+Each takes an option table, shows its progress, and returns what it wrote. Stages are imported
+inside the functions, so that a command pays only for what it uses.
+"""
+
+from .archive import index, search
+from .captions import captions_score
+from .demo import demo
+from .images import generate, info
+from .scenes import simulate
+from .tiles import tiles_build, tiles_check, tiles_export, tiles_stats, tiles_view
+from .train import train
+
+__all__ = [
+    "captions_score",
+    "demo",
+    "generate",
+    "index",
+    "info",
+    "search",
+    "simulate",
+    "tiles_build",
+    "tiles_check",
+    "tiles_export",
+    "tiles_stats",
+    "tiles_view",
+    "train",
+]

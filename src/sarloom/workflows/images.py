@@ -1,0 +1,59 @@
+"""Images from words, and how an image was made."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .. import console
+
+if TYPE_CHECKING:
+    from ..generate.run import OnStep
+    from ..options.generate import GenerateOptions
+    from ..options.info import InfoOptions
+
+
+def generate(options: GenerateOptions) -> list[Path]:
+    """Make images from words; print the name of every file written.
+
+    Files are named even if the run is stopped half way: what is finished stays.
+    """
+    from ..generate.run import run
+
+    files: list[Path] = []
+    try:
+        with console.progress("generate") as tick:
+            images = run(options, on_step=image_steps(tick), on_warning=console.warn)
+            for saved in images:
+                files += [*saved.files, *([saved.sheet] if saved.sheet else [])]
+    finally:
+        for path in files:
+            console.say(str(path))
+    return files
+
+
+def image_steps(tick: console.Tick) -> OnStep:
+    """Steps of several images as one count."""
+
+    def on_step(image: int, images: int, step: int, steps: int) -> None:
+        doing = f"image {image} of {images}" if images > 1 else ""
+        tick((image - 1) * steps + step, images * steps, doing)
+
+    return on_step
+
+
+def info(options: InfoOptions) -> None:
+    """Print how an image was made and the command that makes it again."""
+    from ..generate.info import describe, read_info
+
+    found = read_info(options.file)
+    if options.json:
+        record = {"record": found.record, "command": found.command, "warnings": found.warnings}
+        console.say(json.dumps(record, indent=2))
+        return
+    for name, value in describe(found):
+        console.say(f"{name + ':':<20} {value}")
+    console.say(f"{'made again by:':<20} {found.command}")
+    for doubt in found.warnings:
+        console.warn(doubt)

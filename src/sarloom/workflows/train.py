@@ -1,0 +1,100 @@
+"""Training: the embedded model from nothing, and fine-tuning."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .. import console
+
+if TYPE_CHECKING:
+    from ..options.finetune import FinetuneRecipe
+    from ..options.train import TrainOptions
+
+
+def train(options: TrainOptions) -> Path:
+    """Follow a recipe; print where the result is.
+
+    With ``--tiles`` a base model is fine-tuned on them, without it the embedded model is made from
+    nothing.
+
+    Raises
+    ------
+    InputError
+        If ``--resume`` is given and there is no run to go on with, or the recipe is bad.
+    """
+    from ..errors import InputError
+    from ..options.finetune import FinetuneRecipe
+    from ..options.recipe import EmbeddedRecipe
+    from ..options.toml import load_table
+
+    if options.resume and not options.out.is_dir():
+        raise InputError(f"--resume: there is no run in {options.out}")
+    if options.tiles is not None:
+        wanted = load_table(FinetuneRecipe, options.recipe, options.set)
+        from ..train.finetune.run import finetune
+
+        result = finetune(
+            wanted, options.tiles, options.out, console.note, options.device, _draw_with(wanted)
+        )
+        if wanted.samples:
+            _draw_samples(wanted, result, options.out / "samples")
+        console.say(str(result))
+        return result
+    recipe = load_table(EmbeddedRecipe, options.recipe, options.set)
+    from ..train.embedded import train_embedded  # torch: only once the recipe is known to be good
+
+    model = train_embedded(recipe, options.out, console.note, options.workers)
+    console.say(str(model))
+    return model
+
+
+def _draw_with(recipe: FinetuneRecipe) -> Callable[[str, int, Path], list[Path]]:
+    """Draws class images with the base of a recipe; those that are there are kept."""
+
+    def draw(prompt: str, count: int, folder: Path) -> list[Path]:
+        from ..generate.run import run
+        from ..models.locate import locate_model
+        from ..models.radiometry import Radiometry
+        from ..options.generate import GenerateOptions
+
+        files = [folder / f"class-{seed}.tif" for seed in range(count)]
+        missing = [seed for seed, path in enumerate(files) if not path.is_file()]
+        if not missing:
+            return files
+        root = locate_model(recipe.base).root
+        own = Radiometry.load(root if root.is_dir() else root.parent).speckle == "own"
+        for seed in missing:
+            options = GenerateOptions(
+                prompt=prompt,
+                seed=seed,
+                out=folder,
+                name="class",
+                format="tif",
+                model=recipe.base,
+                looks=None if own else 0,
+                size=str(recipe.size) if recipe.size else None,
+            )
+            list(run(options))
+        return files
+
+    return draw
+
+
+def _draw_samples(recipe: FinetuneRecipe, result: Path, folder: Path) -> None:
+    """Images of the recipe's prompts with what was trained, seeds from 0, and their commands."""
+    from ..generate.run import run
+    from ..options.generate import GenerateOptions
+
+    whole = result.is_dir()
+    for prompt in recipe.samples:
+        options = GenerateOptions(
+            prompt=prompt,
+            count=4,
+            out=folder,
+            model=str(result) if whole else recipe.base,
+            adapter=() if whole else (str(result.parent),),
+            size=str(recipe.size) if recipe.size else None,
+        )
+        list(run(options))
