@@ -4,13 +4,16 @@ Run: OMP_NUM_THREADS=1 python benchmarks/tiles_speed.py [--side 16384] [--repeat
      --no-build leaves the command out, --profile prints where `cut` spends its time.
 
 The bare minimum reads the same windows with rasterio and encodes them as the same 16-bit PNG; it
-judges nothing, places nothing and stores nothing. `cut` adds what makes a tile: power, rejection,
-looks, affine and footprint. `build` is the whole command, with its pass over the file for the hash,
-its tone, and Parquet shards on disk. All run in turn in one process, `repeats` times; medians are
-printed. The file is read once before, so that nobody pays for the disk.
+judges nothing, places nothing and stores nothing. `bare, stored` writes these PNGs into the same
+Parquet shards, without any hash: the least that leaves tiles on disk. `cut` adds what makes a tile
+to `bare`: power, rejection, looks, affine and footprint. `build` is the whole command, with its
+hashes of the file, of every tile and of every shard, its tone, and Parquet shards on disk. All run
+in turn in one process, `repeats` times; medians are printed. The file is read once before, so that
+nobody pays for the disk.
 
-`of_bare` compares what the clock says, `of_bare_cpu` what processors spent, children included: on a
-machine that others use only the second means anything. Two workers want two free cores.
+`of_bare` and `of_stored` compare what the clock says, their `_cpu` what processors spent, children
+included: on a machine that others use only the second means anything. Two workers want two free
+cores.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import rasterio
@@ -39,6 +43,7 @@ from sarloom.tiles.rows import radar_columns
 from sarloom.tiles.tone import encode
 
 SIZE = 512
+TILES_PER_SHARD = 64
 SPACING_M = 0.5
 TONE = AmplitudeTone(0.88623 + 3 * 0.46325)
 """Mean and three deviations of single-look amplitude of unit power."""
@@ -70,6 +75,32 @@ def bare(path: Path) -> int:
             for left in range(0, opened.width - SIZE + 1, SIZE):
                 amplitude = opened.read(1, window=Window(left, top, SIZE, SIZE))
                 tiles += bool(grey16_png(encode(amplitude, TONE)))
+    return tiles
+
+
+def stored(path: Path) -> int:
+    """Windowed read, encoding, and shards on disk as `build` writes them; no hash, no metadata."""
+    from sarloom.tiles.ledger import write_shard
+    from sarloom.tiles.schema import NAMES, picture
+
+    empty = dict.fromkeys(NAMES)
+    out = Path(tempfile.mkdtemp(prefix="stored-", dir=path.parent))
+    rows, tiles = [], 0
+    try:
+        with rasterio.open(path) as opened:
+            for top in range(0, opened.height - SIZE + 1, SIZE):
+                for left in range(0, opened.width - SIZE + 1, SIZE):
+                    amplitude = opened.read(1, window=Window(left, top, SIZE, SIZE))
+                    png = grey16_png(encode(amplitude, TONE))
+                    rows.append({**empty, "id": f"{top}-{left}", "image": picture(png)})
+                    tiles += 1
+                    if len(rows) == TILES_PER_SHARD:
+                        write_shard(rows, out / f"{tiles}.parquet")
+                        rows = []
+        if rows:
+            write_shard(rows, out / "last.parquet")
+    finally:
+        shutil.rmtree(out)
     return tiles
 
 
@@ -113,6 +144,11 @@ def _processor_s() -> float:
     return spent.user + spent.system + spent.children_user + spent.children_system
 
 
+def shares(rates: dict[str, float], base: str) -> dict[str, float]:
+    """Rates as multiples of one of them."""
+    return {name: round(rate / rates[base], 3) for name, rate in rates.items()}
+
+
 def profiled(function: Callable[[], int]) -> None:
     """Where the time goes, by what each function spends itself."""
     import cProfile
@@ -139,6 +175,7 @@ def main() -> None:
         "cut": lambda: cut(path),
     }
     if not given.no_build:
+        contenders["bare, stored"] = lambda: stored(path)
         contenders["build, 1 worker"] = lambda: build(path, 1)
         contenders["build, 2 workers"] = lambda: build(path, 2)
     if given.profile:
@@ -152,13 +189,15 @@ def main() -> None:
             rates[name].append(timed(function))
     medians = {name: statistics.median(wall for wall, _ in found) for name, found in rates.items()}
     spent = {name: statistics.median(cpu for _, cpu in found) for name, found in rates.items()}
-    report = {
+    report: dict[str, Any] = {
         "side": given.side,
         "tiles_per_second": {name: round(rate, 1) for name, rate in medians.items()},
-        "of_bare": {name: round(rate / medians["bare"], 3) for name, rate in medians.items()},
-        "of_bare_cpu": {name: round(rate / spent["bare"], 3) for name, rate in spent.items()},
+        "of_bare": shares(medians, "bare"),
+        "of_bare_cpu": shares(spent, "bare"),
     }
     if not given.no_build:
+        report["of_stored"] = shares(medians, "bare, stored")
+        report["of_stored_cpu"] = shares(spent, "bare, stored")
         report["two_workers_over_one"] = round(
             medians["build, 2 workers"] / medians["build, 1 worker"], 2
         )

@@ -300,3 +300,39 @@ def test_the_coarser_view_has_a_tone_of_its_own() -> None:
     back = row_amplitude(complete({"id": "x", **columns}), "satellite")
     assert np.abs(back - np.sqrt(power)).max() <= 1.5 / 65535
     assert columns["satellite_threshold"] == 1.5 and columns["satellite_spacing_m"] == 2.8
+
+
+def test_quick_encoding_gives_the_pixels_of_the_tone() -> None:
+    from sarloom.sar.tone import AmplitudeTone, quantize
+    from sarloom.tiles.tone import encode
+
+    rng = np.random.default_rng(3)
+    tone = AmplitudeTone(2.2763)
+    amplitude = np.sqrt(rng.exponential(1.0, (256, 256))).astype(np.float32)
+    amplitude[0, :4] = 0.0, np.inf, tone.threshold, 1e-30
+    assert np.array_equal(encode(amplitude, tone), quantize(tone.forward(amplitude), np.uint16))
+    amplitude[1, :2] = np.nan, -1.0
+    want = quantize(tone.forward(np.nan_to_num(amplitude, nan=0.0, posinf=np.inf)), np.uint16)
+    assert np.array_equal(encode(amplitude, tone), want)
+
+
+def test_only_what_gets_smaller_is_compressed(tmp_path: Path) -> None:
+    """16 bits of speckle are stored as they are, an 8-bit source in 16 bits is not."""
+    from sarloom.sar.tone import AmplitudeTone
+    from sarloom.tiles.ledger import write_shard
+    from sarloom.tiles.rows import radar_columns
+    from sarloom.tiles.schema import arrow, complete
+
+    rng = np.random.default_rng(4)
+    speckle = rng.exponential(1.0, (128, 128)).astype(np.float32)
+    coarse = np.square(rng.integers(0, 6, (128, 128)).astype(np.float32))
+    kinds = []
+    for power, tone in ((speckle, AmplitudeTone(2.2763)), (coarse, AmplitudeTone(9.0))):
+        row = complete({"id": "a", "split": "train", **radar_columns(power, tone)})
+        path = write_shard([row], tmp_path / "a.parquet")
+        group = arrow().parquet.ParquetFile(path).metadata.row_group(0)
+        columns = [group.column(i) for i in range(group.num_columns)]
+        kinds.append({one.path_in_schema: one.compression for one in columns})
+        assert kinds[-1]["valid.bytes"] == kinds[-1]["id"] == "ZSTD"
+        assert arrow().parquet.read_table(path).to_pylist() == [row]
+    assert [one["image.bytes"] for one in kinds] == ["UNCOMPRESSED", "ZSTD"]

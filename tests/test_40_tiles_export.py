@@ -5,7 +5,10 @@ from __future__ import annotations
 import io
 import json
 import re
+import subprocess
+import sys
 import tarfile
+import time
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -17,7 +20,7 @@ from PIL import Image
 
 from sarloom.errors import InputError
 from sarloom.options.tiles import ExportTilesOptions
-from sarloom.tiles import export
+from sarloom.tiles import layouts
 from sarloom.tiles.export import PLAIN_CAPTION, Exported, export_tiles, file_stem
 from sarloom.tiles.schema import COLUMNS, NAMES
 from sarloom.tiles.store import open_tiles, row_amplitude, row_picture
@@ -143,7 +146,7 @@ def samples_of(path: Path) -> dict[str, dict[str, bytes]]:
 def test_webdataset_samples_come_back(
     built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(export, "TILES_PER_TAR", 5)
+    monkeypatch.setattr(layouts, "TILES_PER_TAR", 5)
     out = exported(built, "webdataset", tmp_path / "out")
     names = sorted(path.name for path in out.iterdir())
     assert len(names) == 12 and names[0] == "test-000000.tar"
@@ -233,8 +236,8 @@ def test_pixels_without_data_stay_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("to", ["imagefolder", "kohya", "webdataset", "geotiff"])
-def test_a_stopped_export_leaves_nothing_and_is_done_again(
-    to: str, built: Path, tmp_path: Path
+def test_a_stopped_export_is_not_there_and_goes_on(
+    to: str, built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Stopped(Exception):
         pass
@@ -244,15 +247,59 @@ def test_a_stopped_export_leaves_nothing_and_is_done_again(
             raise Stopped
 
     out = tmp_path / "out"
+    monkeypatch.setattr(layouts, "TILES_PER_TAR", 5)
     leftover = tmp_path / ".out.partial"
     (leftover / "train").mkdir(parents=True)
-    (leftover / "train" / "junk.png").write_text("of a run that was killed")
-    with pytest.raises(Stopped):
-        export_tiles(ExportTilesOptions(built, to, out), stop)
-    assert list(tmp_path.iterdir()) == []
-    assert export_tiles(ExportTilesOptions(built, to, out)) == Exported(48, 48)
+    (leftover / "train" / "junk.png").write_text("of an export with other settings")
+    for _ in range(2):
+        with pytest.raises(Stopped):
+            export_tiles(ExportTilesOptions(built, to, out), stop)
+        assert [path.name for path in tmp_path.iterdir()] == [".out.partial"]
+    found = export_tiles(ExportTilesOptions(built, to, out))
+    assert found == Exported(48, 48, found.resumed) and found.resumed >= 15
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
-    assert not list(out.rglob("junk*"))
+    straight = tmp_path / "straight"
+    assert export_tiles(ExportTilesOptions(built, to, straight)) == Exported(48, 48)
+    assert contents(out) == contents(straight)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file by its name in the folder."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.mark.parametrize("to", ["imagefolder", "webdataset"])
+def test_an_export_killed_at_any_moment_goes_on(to: str, built: Path, tmp_path: Path) -> None:
+    out, aside = tmp_path / "out", tmp_path / ".out.partial"
+    code = (
+        "import sys\nfrom sarloom.tiles import layouts\nlayouts.TILES_PER_TAR = 5\n"
+        "from sarloom.cli.main import run\nsys.exit(run(sys.argv[1:]))"
+    )
+    words = ["tiles", "export", str(built), "--to", to, "--out", str(out)]
+    stops = 0
+    for files in (5, 12):
+        running = subprocess.Popen([sys.executable, "-c", code, *words], stderr=subprocess.DEVNULL,
+                                   stdout=subprocess.DEVNULL)  # fmt: skip
+        while running.poll() is None and sum(1 for one in aside.rglob("*.*")) < files:
+            time.sleep(0.001)
+        stops += running.poll() is None
+        running.kill()
+        running.wait()
+        assert not out.exists() or running.returncode == 0
+    assert stops >= 1
+    if not out.exists():
+        done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True,
+                              check=False)  # fmt: skip
+        assert done.returncode == 0 and "were there already" in done.stderr, done.stderr
+    straight = tmp_path / "straight"
+    layouts_five = [sys.executable, "-c", code, *words[:-1], str(straight)]
+    assert subprocess.run(layouts_five, capture_output=True, check=False).returncode == 0
+    assert contents(out) == contents(straight)
+    assert not aside.exists()
 
 
 def test_a_folder_in_use_is_left_alone(built: Path, tmp_path: Path, capsys: Any) -> None:

@@ -201,23 +201,25 @@ class RasterFile:
         FormatError
             If the file is damaged there.
         """
-        check_window(self.path, self.shape, rows, columns)
+        opened = self.opened
+        check_window(self.path, opened.shape, rows, columns)
         window = Window.from_slices(rows, columns)
         with reading(self.path, DAMAGED):
-            return np.asarray(self.opened.read(band, window=window))
+            return np.asarray(opened.read(band, window=window))
 
     def has_data(
         self, band: int, values: NDArray[Any], rows: slice, columns: slice
     ) -> NDArray[Any]:
         """Where the numbers of a window [rows, columns] are data, by nodata value and mask."""
-        nodata = self.opened.nodatavals[band - 1]
+        opened = self.opened
+        nodata = opened.nodatavals[band - 1]
         valid = np.isfinite(values)
         if nodata is not None and np.isfinite(nodata):
             valid &= values != nodata
-        if MaskFlags.per_dataset in self.opened.mask_flag_enums[band - 1]:
+        if MaskFlags.per_dataset in opened.mask_flag_enums[band - 1]:
             with reading(self.path, DAMAGED):
                 window = Window.from_slices(rows, columns)
-                valid &= self.opened.read_masks(band, window=window) != 0
+                valid &= opened.read_masks(band, window=window) != 0
         return np.asarray(valid)
 
 
@@ -252,7 +254,7 @@ class Conversion:
         # eight and sixteen bits and their squares fit float32 as well as the result does
         is_short = stored.dtype.itemsize <= 2 or stored.dtype == np.float32
         dtype = np.float32 if is_short and self.exponent == 1.0 else np.float64
-        value: NDArray[Any] = stored.astype(dtype)
+        value: NDArray[Any] = stored.astype(dtype, copy=False)
         if self.exponent != 1.0:
             value = np.sign(value) * np.abs(value) ** (1.0 / self.exponent)
         if (self.slope, self.offset) != (1.0, 0.0):
@@ -270,14 +272,14 @@ class Conversion:
         with np.errstate(over="ignore", invalid="ignore"):
             value = self.value(stored)
             if not valid.all():
-                value[~valid] = np.nan
+                value = np.where(valid, value, value.dtype.type(np.nan))
             if not self.is_complex:
                 _refuse_negative(path, self.quantity, value, self.assumed)
             power: NDArray[Any]
             if self.is_complex:
                 power = value.real**2 + value.imag**2
             elif self.quantity == "amplitude":
-                power = value**2
+                power = np.square(value)
             elif self.quantity == "db":
                 power = 10.0 ** (value / 10.0)
             else:
@@ -333,8 +335,8 @@ def _refuse_negative(path: Path, quantity: str, value: NDArray[Any], assumed: bo
 
     Intensities with the noise level taken off may lie a little below zero; these become zero.
     """
-    if quantity == "db" or not (value < 0).any():
-        return
+    if quantity == "db" or value.min() >= 0 or not (value < 0).any():
+        return  # the first is fast, and false where there is a NaN
     mostly = np.nanmin(value) < -1.0 and (value < 0).mean() > 0.5
     if quantity != "intensity" or mostly:
         how = "taken for granted" if assumed else "stated"
@@ -345,7 +347,7 @@ def _refuse_negative(path: Path, quantity: str, value: NDArray[Any], assumed: bo
 
 def _finite(path: Path, power: NDArray[Any], valid: NDArray[Any]) -> PowerArray:
     """Refuse infinite power made of finite numbers: no radar measures 10^38."""
-    if np.isfinite(power.sum()):  # one pass, which nearly every window passes
+    if np.isfinite(power.max()):  # one pass, which nearly every window passes
         return np.asarray(power, np.float32)
     if np.isinf(power).any() or np.isnan(power[valid]).any():
         raise FormatError(f"{path}: numbers too large for a radar image; {DAMAGED}")

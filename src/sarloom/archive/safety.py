@@ -176,11 +176,31 @@ def _check_size(path: Path, opened: Any) -> None:
             f"{path}: claims {rows} x {columns} pixels in {size} bytes, so nearly all of it is "
             "empty; cut out what holds data, for example with gdal_translate -projwin"
         )
+    if opened.driver == "GTiff":
+        _check_end(path, opened, size)
     if math.prod(opened.block_shapes[0]) > MAX_WINDOW_PIXELS:
         raise InputError(
             f"{path}: stored as blocks of {opened.block_shapes[0]} pixels, too large to read; "
             "store it in tiles: gdal_translate -of COG"
         )
+
+
+def _check_end(path: Path, opened: Any, size: int) -> None:
+    """Refuse a TIFF that ends before its last block does.
+
+    A download that broke off, or bytes lost on the way: in an uncompressed image all pixels after
+    a gap are then others, and only the last block shows it.
+    """
+    for band in range(1, opened.count + 1):
+        height, width = opened.block_shapes[band - 1]
+        last = f"{(opened.width - 1) // width}_{(opened.height - 1) // height}"
+        offset = opened.get_tag_item(f"BLOCK_OFFSET_{last}", "TIFF", bidx=band)
+        length = opened.get_tag_item(f"BLOCK_SIZE_{last}", "TIFF", bidx=band)
+        if offset and length and int(offset) + int(length) > size:
+            raise FormatError(
+                f"{path}: ends at byte {size}, but its last pixels would end at "
+                f"{int(offset) + int(length)}: cut off, or bytes are lost within; fetch it again"
+            )
 
 
 @contextmanager

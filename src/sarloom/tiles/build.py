@@ -19,12 +19,13 @@ from ..options.table import as_plain
 from ..options.tiles import BuildTilesOptions
 from ..sar.tone import Tone
 from .cut import Limits, TileData, judge, read_cell
-from .ledger import Ledger, UnitResult, in_processes, key_of, run_units
+from .ledger import Ledger, UnitResult, key_of, run_units
 from .pair import OpticalMatch, OpticalSource, pair_optical
 from .rows import box_of, saturated_share, tile_row
 from .split import Blocks, Ground, shares, split_acquisitions
 from .survey import (
     Acquisition,
+    Amplitudes,
     Cutting,
     OpenScenes,
     Survey,
@@ -35,7 +36,8 @@ from .survey import (
     opened,
     survey_product,
 )
-from .tone import AmplitudeSums, ToneRule, set_tone, tone_columns
+from .tone import ToneRule, set_tone, tone_columns
+from .workers import Workers
 
 if TYPE_CHECKING:
     from ..records import Scene
@@ -45,6 +47,8 @@ BORDER = "on the border of two splits"
 DAMAGED = "source damaged"
 MOST_SATURATED = "saturated"
 _BLOCK_TILES = 8
+_BYTES_PER_WORKER = 32 << 20
+"""Of products, for which a process is worth its start before it is known how many tiles come."""
 _GDAL_CACHE_MB = "256"
 """Of each process; 512 rows of a float32 image 100,000 pixels wide, stored in strips, fit."""
 _FREE = ("out", "workers", "replace")
@@ -132,15 +136,18 @@ def build_tiles(
     # GDAL's own default is a twentieth of the memory for each process
     os.environ.setdefault("GDAL_CACHEMAX", _GDAL_CACHE_MB)
     ledger = Ledger(options.out)
-    workers = options.workers or os.cpu_count() or 1
-    with ledger.alone():
+    with Workers(options.workers or os.cpu_count() or 1) as workers, ledger.alone():
         settings = {k: v for k, v in as_plain(options).items() if k not in _FREE}
         ledger.open({"build": settings}, options.replace)
         cutting = cutting_of(options)
+        workers.start(_size(products) // _BYTES_PER_WORKER)
         survey = merged(
             _steps(
                 survey_product,
-                [SurveyJob(path, open_scenes, cutting, ledger) for path in products],
+                [
+                    SurveyJob(path, open_scenes, cutting, options.tone_sample, ledger)
+                    for path in products
+                ],
                 workers,
                 progress,
                 "looking at products",
@@ -163,9 +170,11 @@ def build_tiles(
         )
         if not any(entry["shards"] for entry in entries):
             counts = {reason: n for entry in entries for reason, n in entry["rejected"].items()}
+            noted = next((note for entry in entries for note in entry["notes"]), None)
             raise InputError(
                 f"no tile is left of {sum(one.cells for one in survey.acquisitions)}: all were "
-                f"rejected ({', '.join(counts) or 'nothing to cut'}); see --help, Rejection"
+                f"rejected ({', '.join(counts) or 'nothing to cut'}); "
+                + (noted or "see --help, Rejection")
             )
         return ledger.close(
             entries,
@@ -200,13 +209,14 @@ def cutting_of(options: BuildTilesOptions) -> Cutting:
 def _steps(
     function: Callable[[Any], Any],
     jobs: Sequence[Any],
-    workers: int,
+    workers: Workers,
     progress: Progress,
     doing: str,
 ) -> list[Any]:
     """Results of one step, with progress, in no particular order."""
-    found = []
-    for result in in_processes(function, jobs, workers):
+    found: list[Any] = []
+    progress(0, len(jobs), doing)
+    for result in workers.each(function, jobs):
         found.append(result)
         progress(len(found), len(jobs), doing)
     return found
@@ -218,7 +228,7 @@ def _tones(
     open_scenes: OpenScenes,
     cutting: Cutting,
     ledger: Ledger,
-    workers: int,
+    workers: Workers,
     progress: Progress,
 ) -> tuple[dict[str, Tone], list[dict[str, Any]]]:
     """The tone of every acquisition, and what the manifest says of each.
@@ -231,21 +241,18 @@ def _tones(
         ToneJob(one, open_scenes, cutting, options.tone_sample, ledger)
         for one in survey.acquisitions
     ]
-    measured: dict[str, tuple[AmplitudeSums, int]] = {
-        name: (sums, tiles)
-        for name, sums, tiles in _steps(
-            measure_acquisition, jobs, workers, progress, "measuring amplitudes"
-        )
-    }
+    measured: dict[str, Amplitudes] = dict(
+        _steps(measure_acquisition, jobs, workers, progress, "measuring amplitudes")
+    )
     tones: dict[str, Tone] = {}
     described, kept = [], []
     for one in survey.acquisitions:
-        sums, tiles = measured[one.name]
-        if sums.valid == 0:
-            survey.skipped[f"{one.path} ({one.identifier})"] = "no valid pixel in any sampled tile"
+        found = measured[one.name]
+        if found.sums.valid == 0:
+            survey.skipped[f"{one.path} ({one.identifier})"] = found.lack
             continue
         kept.append(one)
-        tones[one.name] = set_tone(rule, sums, one.name)
+        tones[one.name] = set_tone(rule, found.sums, one.name)
         described.append(
             {
                 "name": one.name,
@@ -254,13 +261,34 @@ def _tones(
                 "grid": one.grid,
                 "notes": list(one.notes),
                 "tone": {k: v for k, v in tone_columns(tones[one.name]).items() if v is not None},
-                "tone_from": {**sums.as_plain(), "tiles": tiles, "tiles_of": one.cells},
+                "tone_from": {
+                    **found.sums.as_plain(),
+                    "tiles": found.tiles,
+                    "tiles_of": one.cells,
+                },
             }
         )
-    survey.acquisitions = kept
     if not kept:
-        raise InputError("no valid pixel in any product: nothing to cut")
+        first, number = survey.acquisitions[0], len(survey.acquisitions)
+        more = f" (the first of {number} such channels)" if number > 1 else ""
+        raise InputError(f"{_named(first, measured[first.name].lack)}{more}")
+    survey.acquisitions = kept
     return tones, described
+
+
+def _named(one: Acquisition, lack: str) -> str:
+    """A message that names the product, as those of readers do already."""
+    return lack if lack.startswith(str(one.path)) else f"{one.path}: {lack}"
+
+
+def _size(products: Sequence[Path]) -> int:
+    """Bytes of some products; folders count by the files right in them and one level below."""
+    files = (
+        one
+        for path in products
+        for one in ([path] if path.is_file() else [*path.glob("*"), *path.glob("*/*")])
+    )
+    return sum(one.stat().st_size for one in files if one.is_file())
 
 
 def _blocks(options: BuildTilesOptions, fractions: tuple[float, float, float]) -> Blocks | None:

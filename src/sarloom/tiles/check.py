@@ -7,63 +7,23 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
-
-import numpy as np
+from typing import Any
 
 from ..errors import FormatError, InputError, MissingExtraError
 from ..files import sha256_of
+from .finding import Finding, named, numbered, of_tiles
 from .ledger import DATA, SPLITS
-from .physics import (
-    Histogram,
-    SideCounts,
-    looks_histogram,
-    median_looks,
-    shadow_sides,
-    speckle_blocks,
-)
 from .schema import NAMES, Row, tile_hash
-from .split import leaks, unit_hash
-from .store import open_tiles, read_manifest, row_amplitude, row_picture
+from .speckle_check import Speckle, looks_findings, measure_tile, shadow_findings
+from .split import leaks
+from .store import open_tiles, read_manifest
+
+__all__ = ["Finding", "check_tiles", "ring_of"]
 
 Progress = Callable[[int, int, str], None]
-Level = Literal["Error", "Warning"]
 
-SMOOTHER, ROUGHER = 1.5, 0.5
-"""Measured over stated looks, in even blocks, beyond which something is wrong. Texture makes even
-ground rougher than speckle alone; nothing in nature makes it smoother."""
-MOST_LOOKS = 10.0
-"""Above, texture and not speckle sets how rough a block is."""
-LEAST_LOOKS = 0.6
-"""Measured where none are stated, below which pixels are no amplitude of a radar."""
-LEAST_BLOCKS = 50
-SHADOW_SIGMAS, SHADOW_NEPERS = 5.0, 1.0
-"""By how many standard errors, and by how much, the wrong side of tall things has to be darker.
-Measured on 36 simulated scenes: -2.7 +- 0.3 nepers along range, -0.2 +- 0.1 across."""
-LEAST_TILES = 4
-MEASURED_EACH, MEASURED_ALL = 16, 2000
-"""Tiles whose pixels are measured: so many of each acquisition at least, about so many in all."""
 SATURATED = 0.05
-_MOST_NAMED = 3
 _PLAIN = ("id", "split", "group", "acquisition", "footprint", "saturated", "optical_source")
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing to know; ``tiles`` are the ids concerned, where it is about tiles."""
-
-    level: Level
-    text: str
-    tiles: tuple[str, ...] = ()
-
-
-@dataclass
-class Measured:
-    """What is gathered about the pixels of one acquisition at one spacing."""
-
-    tiles: int = 0
-    looks: Histogram = field(default_factory=looks_histogram)
-    """Of even blocks."""
 
 
 @dataclass
@@ -76,9 +36,7 @@ class Gathered:
     changed: list[str] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
     misplaced: list[str] = field(default_factory=list)
-    looks: dict[tuple[str, float, float | None], Measured] = field(default_factory=dict)
-    """By acquisition, spacing and stated looks."""
-    sides: SideCounts = field(default_factory=SideCounts)
+    speckle: Speckle = field(default_factory=Speckle)
 
 
 def check_tiles(
@@ -106,8 +64,8 @@ def check_tiles(
         findings += _leakage(gathered.columns, _settings(manifest))
     except FormatError as error:
         return [*findings, Finding("Error", str(error))]
-    findings += _looks(gathered.looks)
-    findings += _shadows(gathered.sides)
+    findings += looks_findings(gathered.speckle.looks)
+    findings += shadow_findings(gathered.speckle.sides)
     findings += _remarks(gathered.columns, _settings(manifest))
     return findings
 
@@ -141,7 +99,7 @@ def _take_in(row: Row, split: str, labels: Sequence[str], total: int, into: Gath
         into.changed.append(name)
         return
     try:
-        measure_tile(row, labels, into, total)
+        measure_tile(row, labels, into.speckle, total)
     except InputError:
         into.unreadable.append(name)
 
@@ -177,7 +135,7 @@ def _files(folder: Path, manifest: Mapping[str, Any]) -> Iterator[Finding]:
         ("listed twice in the manifest", twice),
     ):
         if files:
-            yield Finding("Error", f"{_number(len(files), 'shard')} {what}: {_named(files)}")
+            yield Finding("Error", f"{numbered(len(files), 'shard')} {what}: {named(files)}")
 
 
 def _counts(manifest: Mapping[str, Any]) -> Iterator[Finding]:
@@ -203,12 +161,12 @@ def _identity(gathered: Gathered) -> Iterator[Finding]:
         ("in a shard of another split than the row says", gathered.misplaced),
     ):
         if names:
-            yield _finding("Error", what, names)
+            yield of_tiles("Error", what, names)
     ids, splits = gathered.columns["id"], gathered.columns["split"]
     double = [name for name, number in Counter(ids).items() if number > 1]
     if double:
         yield Finding(
-            "Error", f"{_number(len(double), 'id')} there twice: {_named(double)}", tuple(double)
+            "Error", f"{numbered(len(double), 'id')} there twice: {named(double)}", tuple(double)
         )
     first: dict[str, int] = {}
     same: list[str] = []
@@ -218,9 +176,9 @@ def _identity(gathered: Gathered) -> Iterator[Finding]:
         if before != index:
             (across if splits[before] != splits[index] else same).append(ids[index])
     if across:
-        yield _finding("Error", "with the same pixels as a tile of another split", across)
+        yield of_tiles("Error", "with the same pixels as a tile of another split", across)
     if same:
-        yield _finding("Warning", "with the same pixels as another", same)
+        yield of_tiles("Warning", "with the same pixels as another", same)
 
 
 # -- ground ------------------------------------------------------------------------------------
@@ -237,18 +195,18 @@ def _leakage(plain: dict[str, list[Any]], settings: Mapping[str, Any]) -> Iterat
         pairs = []
     if pairs:
         names = dict.fromkeys(plain["id"][placed[one]] for pair in pairs for one in pair)
-        yield _finding("Error", "of ground that is in another split too", list(names))
+        yield of_tiles("Error", "of ground that is in another split too", list(names))
     names_of = _parted(plain["group"], plain["split"])
     if names_of:
         yield Finding(
             "Error",
-            f"{_number(len(names_of), 'piece')} of ground with spacings in two splits: "
-            f"{_named(names_of)}",
+            f"{numbered(len(names_of), 'piece')} of ground with spacings in two splits: "
+            f"{named(names_of)}",
         )
     parted = _parted(plain["acquisition"], plain["split"])
     if settings.get("split_by") == "acquisition" and parted:
         yield Finding(
-            "Error", f"{_number(len(parted), 'acquisition')} in two splits: {_named(parted)}"
+            "Error", f"{numbered(len(parted), 'acquisition')} in two splits: {named(parted)}"
         )
 
 
@@ -283,118 +241,20 @@ def ring_of(wkt: str) -> list[tuple[float, float]]:
     return ring
 
 
-# -- physics -----------------------------------------------------------------------------------
-
-
-def measure_tile(row: Row, labels: Sequence[str], into: Gathered, total: int) -> None:
-    """Add a tile's pixels to what is known of its acquisition.
-
-    Every simulated scene is an acquisition of its own; all are measured together.
-
-    Raises
-    ------
-    InputError
-        If the tile's pictures cannot be decoded.
-    """
-    amplitude = row_amplitude(row)  # of all, so that none is there that cannot be decoded
-    name = "simulated scenes" if row["synthetic"] else str(row["acquisition"])
-    stated = row["looks"]
-    key = (name, float(row["spacing_m"] or 0.0), None if stated is None else round(stated, 1))
-    measured = into.looks.setdefault(key, Measured())
-    measured.tiles += 1
-    if measured.tiles > MEASURED_EACH and unit_hash(row["id"]) * total > MEASURED_ALL:
-        return
-    power = np.square(amplitude)
-    blocks = speckle_blocks(power, row["threshold"])
-    measured.looks.add(np.log10(blocks.looks[blocks.even]))
-    classes = row_picture(row, "segmentation") if labels else None
-    if classes is not None and classes.ndim == 2:
-        sides = shadow_sides(power, classes, labels)
-        if sides is not None:
-            into.sides.add(sides)
-
-
-def _looks(acquisitions: Mapping[tuple[str, float, float | None], Measured]) -> Iterator[Finding]:
-    """Acquisitions whose speckle is not what they state."""
-    smoother, rougher, unlike = [], [], []
-    for (name, spacing, stated), measured in acquisitions.items():
-        found = median_looks(measured.looks)
-        if found is None or measured.looks.total < LEAST_BLOCKS:
-            continue
-        if stated is None:
-            if found < LEAST_LOOKS:
-                unlike.append(f"{name} at {spacing:g} m ({found:.2g})")
-            continue
-        said = f"{name} at {spacing:g} m ({found:.2g} where {stated:g} are stated)"
-        if found > SMOOTHER * stated:
-            smoother.append(said)
-        elif found < ROUGHER * stated and stated <= MOST_LOOKS:
-            rougher.append(said)
-    if smoother:
-        yield Finding(
-            "Warning",
-            "more looks measured than stated; amplitude taken for power, data smoothed, or looks "
-            f"not stated rightly: {_named(smoother)}",
-        )
-    if rougher:
-        yield Finding(
-            "Warning",
-            "fewer looks measured than stated; power taken for amplitude, or looks not stated "
-            f"rightly: {_named(rougher)}",
-        )
-    if unlike:
-        yield Finding(
-            "Warning",
-            "fewer looks measured than the one that every radar has; power taken for amplitude, "
-            f"or a picture stretched for display: {_named(unlike)}",
-        )
-
-
-def _shadows(sides: SideCounts) -> Iterator[Finding]:
-    """Range that does not run along growing columns."""
-    if len(sides.columns) < LEAST_TILES:
-        return
-    found = []
-    for values, axis in ((sides.columns, "column"), (sides.rows, "row")):
-        error = float(np.std(values, ddof=1) / np.sqrt(len(values)))
-        found.append((float(np.mean(values)), error, axis))
-    mean, error, axis = max(found, key=lambda one: abs(one[0]))
-    if abs(mean) < max(SHADOW_NEPERS, SHADOW_SIGMAS * error) or (axis == "column" and mean < 0):
-        return
-    way = "growing" if mean < 0 else "falling"
-    yield Finding(
-        "Warning",
-        f"shadows fall towards {way} {axis}s, so range does not run along growing columns "
-        f"(ground beyond tall things {mean:+.1f} +- {error:.1f} nepers against that before them)",
-    )
-
-
 def _remarks(plain: dict[str, list[Any]], settings: Mapping[str, Any]) -> Iterator[Finding]:
     """What a person may want to change."""
     shares = zip(plain["id"], plain["saturated"], strict=True)
     clipped = [name for name, share in shares if share is not None and share > SATURATED]
     if clipped:
-        yield _finding("Warning", f"saturated in more than {SATURATED:.0%} of pixels", clipped)
+        yield of_tiles("Warning", f"saturated in more than {SATURATED:.0%} of pixels", clipped)
     if settings.get("optical"):
         sources = zip(plain["id"], plain["optical_source"], strict=True)
         alone = [name for name, source in sources if source is None]
         if alone:
-            yield _finding("Warning", "without an optical partner", alone)
+            yield of_tiles("Warning", "without an optical partner", alone)
     used = set(plain["split"])
     empty = [split for split in SPLITS if split not in used]
     if empty:
         few = settings.get("split_by") == "acquisition"
         advice = "; of few scenes, `--split-by ground` makes all three" if few else ""
         yield Finding("Warning", f"no tile in {' and '.join(empty)}{advice}")
-
-
-def _finding(level: Level, what: str, names: list[str]) -> Finding:
-    return Finding(level, f"{_number(len(names), 'tile')} {what}: {_named(names)}", tuple(names))
-
-
-def _number(count: int, thing: str) -> str:
-    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
-
-
-def _named(names: Sequence[str]) -> str:
-    return ", ".join(names[:_MOST_NAMED]) + (", ..." if len(names) > _MOST_NAMED else "")

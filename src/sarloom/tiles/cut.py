@@ -95,7 +95,7 @@ def judge(tile: TileData, limits: Limits | None = None) -> str | None:
     """
     limits = limits or Limits()
     power = tile.power
-    holes = not np.isfinite(np.sum(power))
+    holes = not np.isfinite(power.max())
     nodata = float(np.count_nonzero(~np.isfinite(power))) / power.size if holes else 0.0
     if nodata > limits.max_nodata or nodata == 1.0:
         return "nodata"
@@ -115,6 +115,8 @@ def _empty_share(power: PowerArray, enough: float) -> float:
     Single zeros are speckle: an 8-bit product rounds its darkest pixels to zero, one in thirty in
     the middle of a picture. Fill comes in one piece.
     """
+    if power.min() > 0:  # many times faster than counting; false where there is a NaN
+        return 0.0
     zeros = 1.0 - np.count_nonzero(power) / power.size
     if zeros <= enough:
         return zeros
@@ -126,18 +128,19 @@ def _empty_share(power: PowerArray, enough: float) -> float:
 
 def spiked(power: PowerArray, max_peak_db: float) -> bool:
     """Whether a pixel is brighter than any target: damage, which would also spoil the tone."""
-    typical = power[::4, ::4]
-    typical = typical[typical > 0]  # NaN compares false
-    if typical.size == 0:
+    typical, factor = power[::4, ::4], 10 ** (max_peak_db / 10)
+    top = highest(power)
+    # the median is above a number that more than half are above, which is quicker to tell
+    if 2 * np.count_nonzero(typical > np.float32(top / factor * (1 + 1e-6))) > typical.size + 1:
         return False
-    limit = float(np.median(typical)) * 10 ** (max_peak_db / 10)
-    return highest(power) > limit
+    typical = typical[typical > 0]  # NaN compares false
+    return typical.size > 0 and top > float(np.median(typical)) * factor
 
 
 def _contrast(power: PowerArray) -> float:
     """Coefficient of variation of amplitude, from every second row."""
     amplitude = np.sqrt(power[::2])
-    if np.isnan(np.sum(amplitude)):
+    if np.isnan(amplitude.max()):
         amplitude = amplitude[np.isfinite(amplitude)]
     mean = float(amplitude.mean()) if amplitude.size else 0.0
     return float(amplitude.std()) / mean if mean > 0 else 0.0

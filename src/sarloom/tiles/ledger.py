@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,6 +24,7 @@ from .. import __version__
 from ..errors import InputError
 from ..files import sha256_of, write_aside
 from .schema import Row, arrow, arrow_schema
+from .workers import Workers
 
 DATA = "data"
 UNITS = ".units"
@@ -31,6 +34,10 @@ FORMAT_VERSION = 1
 SPLITS = ("train", "validation", "test")
 _ROWS_TOGETHER = 4
 """Tiles per row group: what has to be read to get at one tile."""
+_STORED = ("image", "satellite", "simulated")
+"""Pictures whose PNG is not compressed."""
+_WORTH_IT = 0.95
+"""Size after over before compression, above which a column is stored as it is."""
 
 
 @dataclass
@@ -84,7 +91,8 @@ class Ledger:
             if found is None and any(self.folder.iterdir()) and not (self.folder / UNITS).is_dir():
                 raise InputError(f"--out {self.folder} holds other files: choose an empty folder")
             if found is not None and found != settings:
-                if not replace:
+                holds_tiles = any((self.folder / DATA).glob("*.parquet"))
+                if holds_tiles and not replace:
                     raise InputError(_difference(self.folder, found, settings))
                 self._clear()
             (self.folder / UNITS).mkdir(exist_ok=True)
@@ -217,7 +225,7 @@ def run_units(
     ledger: Ledger,
     units: Sequence[Unit],
     work: Callable[[Any], UnitResult],
-    workers: int,
+    workers: Workers,
     progress: Callable[[int, int, str], None],
 ) -> list[dict[str, Any]]:
     """Do what is not done yet; returns the entries of all units, in order.
@@ -227,7 +235,7 @@ def run_units(
     work
         A function of a module, so that it can travel to another process.
     workers
-        Processes. With one, everything happens in this process.
+        Processes to do it in.
     """
     entries: dict[str, dict[str, Any]] = {}
     open_units: list[Unit] = []
@@ -237,7 +245,7 @@ def run_units(
             open_units.append(unit)
         else:
             entries[unit.key] = entry
-    for key, entry in in_processes(_do_unit, [(ledger, work, one) for one in open_units], workers):
+    for key, entry in workers.each(_do_unit, [(ledger, work, one) for one in open_units]):
         entries[key] = entry
         progress(len(entries), len(units), "")
     return [entries[unit.key] for unit in units]
@@ -250,54 +258,45 @@ def _do_unit(
     return unit.key, ledger.commit(unit.key, work(unit))
 
 
-def in_processes(
-    function: Callable[[Any], Any], jobs: Sequence[Any], workers: int
-) -> Iterable[Any]:
-    """Results as they come, from this process or from several."""
-    if workers == 1 or len(jobs) <= 1:
-        yield from map(function, jobs)
-        return
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor, as_completed
-
-    # spawn, because forking a process with running threads (GDAL, Arrow) may lock it up
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(
-        min(workers, len(jobs)), mp_context=context, initializer=_end_with_parent
-    ) as pool:
-        futures = [pool.submit(function, job) for job in jobs]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _end_with_parent() -> None:
-    """In a worker: end when the run is killed, instead of waiting for work for ever."""
-    import threading
-    from multiprocessing import connection, parent_process
-
-    parent = parent_process()
-
-    def wait() -> None:
-        if parent is not None:
-            connection.wait([parent.sentinel])
-            os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()
-
-
 def write_shard(rows: Sequence[Row], path: Path) -> Path:
     """Write rows as one Parquet file, aside and renamed; equal rows give equal bytes."""
     pa = arrow()
     table = pa.Table.from_pylist(list(rows), schema=arrow_schema())
     with write_aside(path) as aside:
         pa.parquet.write_table(
-            table, aside, row_group_size=_ROWS_TOGETHER, compression="zstd", compression_level=1,
-            use_dictionary=False, write_statistics=False,
+            table, aside, row_group_size=_ROWS_TOGETHER, use_dictionary=False,
+            write_statistics=False, **_compression(rows),
         )  # fmt: skip
     return path
+
+
+def _compression(rows: Sequence[Row]) -> dict[str, Any]:
+    """Zstandard for every column; for radar pictures only where it makes these smaller.
+
+    Sixteen bits of speckle do not get smaller, yet trying takes longer than all else in a tile.
+    Single tiles tell: the first, the middle and the last that has the picture.
+    """
+    pa = arrow()
+    kinds: dict[str, str] = {}
+    for leaf in _leaves():
+        name, _, part = leaf.partition(".")
+        held = [row[name]["bytes"] for row in rows if row[name]] if part == "bytes" else []
+        tried = [held[i] for i in sorted({0, len(held) // 2, len(held) - 1})] if held else []
+        smaller = sum(len(pa.compress(one, "zstd", asbytes=True)) for one in tried)
+        worth = smaller < _WORTH_IT * sum(map(len, tried))
+        kinds[leaf] = "zstd" if worth or name not in _STORED else "none"
+    levels = {leaf: 1 for leaf, kind in kinds.items() if kind == "zstd"}
+    return {"compression": kinds, "compression_level": levels}
+
+
+@lru_cache(maxsize=1)
+def _leaves() -> tuple[str, ...]:
+    """Parquet's names of the columns, such as `image.bytes`."""
+    pa = arrow()
+    held = io.BytesIO()
+    pa.parquet.write_table(arrow_schema().empty_table(), held)
+    schema = pa.parquet.ParquetFile(held).schema
+    return tuple(schema.column(i).path for i in range(len(schema)))
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:

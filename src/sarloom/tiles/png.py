@@ -29,16 +29,19 @@ def grey16_png(pixels: NDArray[np.uint16]) -> bytes:
     pixels : uint16 array, shape (rows, columns)
     """
     rows, columns = pixels.shape
-    lines = np.zeros((rows, 1 + 2 * columns), np.uint8)  # filter type 0 before every line
+    lines = np.empty((rows, 1 + 2 * columns), np.uint8)
+    lines[:, 0] = 0  # filter type 0 before every line
     lines[:, 1:] = pixels.astype(">u2").view(np.uint8).reshape(rows, 2 * columns)
     header = struct.pack(">IIBBBBB", columns, rows, 16, _GREY, 0, 0, 0)
-    body = zlib.compress(lines.tobytes(), 0)
-    return _SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", body) + _chunk(b"IEND", b"")
+    body = zlib.compress(lines.data, 0)
+    parts = [*_chunk(b"IHDR", header), *_chunk(b"IDAT", body), *_chunk(b"IEND", b"")]
+    return b"".join([_SIGNATURE, *parts])
 
 
-def _chunk(kind: bytes, body: bytes) -> bytes:
-    checksum = zlib.crc32(kind + body)
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", checksum)
+def _chunk(kind: bytes, body: bytes) -> tuple[bytes, ...]:
+    """Parts of a chunk, to be joined once."""
+    checksum = zlib.crc32(body, zlib.crc32(kind))
+    return struct.pack(">I", len(body)), kind, body, struct.pack(">I", checksum)
 
 
 def picture_png(picture: NDArray[np.uint8] | NDArray[np.bool_] | Image.Image) -> bytes:

@@ -160,7 +160,7 @@ def area_average(
     """
     rows, columns = len(row_edges) - 1, len(column_edges) - 1
     step_rows, step_columns = _block(row_edges, column_edges)
-    power = np.empty((rows, columns), np.float32)
+    power: PowerArray | None = None
     valid_area = 0.0
     peak = Peak(saturation_power)
     for top in range(0, rows, step_rows):
@@ -171,8 +171,14 @@ def area_average(
             block = window(slice(down.start, down.stop), slice(across.start, across.stop))
             peak.add(block)
             averaged, coverage = _average(block, down, across, min_coverage)
-            power[top : top + down.count, left : left + across.count] = averaged
             valid_area += coverage * down.count * across.count
+            if power is None and averaged.shape == (rows, columns):
+                power = averaged  # the usual tile, which needs no copy
+                continue
+            if power is None:
+                power = np.empty((rows, columns), np.float32)
+            power[top : top + down.count, left : left + across.count] = averaged
+    assert power is not None
     return Averaged(power, valid_area / (rows * columns), peak.share)
 
 
@@ -180,8 +186,7 @@ def _average(
     block: PowerArray, down: _Weights, across: _Weights, min_coverage: float
 ) -> tuple[PowerArray, float]:
     """One block's averages and the share of its area that has data."""
-    total = float(np.sum(block))
-    if not np.isnan(total):
+    if not np.isnan(block.max()):
         return across.columns(down.rows(block)), 1.0
     missing = np.isnan(block)
     if missing.all():

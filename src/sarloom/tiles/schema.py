@@ -35,8 +35,13 @@ COLUMNS: tuple[Column, ...] = (
     Column("segmentation", "image", "class map, 8-bit; the manifest's `labels` names the values"),
     Column("sketch", "image", "edges of objects, 8-bit grey"),
     Column("satellite", "image", "the same ground by a coarser radar, 16-bit as `image`"),
+    Column("simulated", "image", "the same ground by a simulator, through the tone of `image`"),
     Column("text", "string", "the caption to train with, sensor prefix included"),
     Column("captions", "strings", "all captions, without prefix"),
+    Column("captions_original", "strings", "as the captioner wrote them, before rewriting"),
+    Column("caption_scores", "floats", "of each of `captions` against the optical picture: "
+           "100 times the cosine that a CLIP model gives"),
+    Column("caption_source", "string", "who wrote the captions, with the hash of the model or map"),
     Column("tone", "string", "`musigma` or `db`: how amplitude became pixels"),
     Column("threshold", "float", "`musigma`: amplitude of the largest pixel value"),
     Column("low_db", "float", "`db`: 20 log10 amplitude of pixel 0"),
@@ -90,6 +95,10 @@ COLUMNS: tuple[Column, ...] = (
 )  # fmt: skip
 
 NAMES: tuple[str, ...] = tuple(column.name for column in COLUMNS)
+ADDED: frozenset[str] = frozenset(
+    ("captions_original", "caption_scores", "caption_source", "simulated")
+)
+"""Columns that tile sets of earlier versions lack; there they read as null."""
 IMAGES: tuple[str, ...] = tuple(column.name for column in COLUMNS if column.kind == "image")
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..errors import FormatError, InputError
 from .ledger import DATA, FORMAT, FORMAT_VERSION, MANIFEST, SPLITS, UNITS, read_json
 from .png import png_pixels
-from .schema import IMAGES, NAMES, Row, arrow
+from .schema import ADDED, IMAGES, NAMES, Row, arrow
 from .tone import decode, tone_of
 
 FloatArray = NDArray[np.float32]
@@ -73,7 +73,7 @@ class TileSet:
             with _damage(self.shards[shard]):
                 rows = opened.read_row_group(group).to_pylist()
             self._group = ((shard, group), rows)
-        return dict(self._group[1][offset - first])
+        return {**dict.fromkeys(ADDED), **self._group[1][offset - first]}
 
     def amplitude(self, index: int) -> FloatArray:
         """Amplitude of a tile [rows, columns]: the inverse of its tone, NaN where nothing is
@@ -89,8 +89,19 @@ class TileSet:
         found: set[str] = set()
         for number, path in enumerate(self.shards):
             with _damage(path):
-                table = self._file(number).read(columns=[f"{name}.path" for name in IMAGES])
-            found |= {name for name in IMAGES if table.column(name).null_count < table.num_rows}
+                opened = self._file(number)
+                held = [name for name in IMAGES if name in opened.schema_arrow.names]
+                table = opened.read(columns=[f"{name}.path" for name in held])
+            found |= {name for name in held if table.column(name).null_count < table.num_rows}
+        return found
+
+    def has(self, name: str) -> list[bool]:
+        """Whether each tile has a picture of this name; their bytes are not read."""
+        found: list[bool] = []
+        for number, path in enumerate(self.shards):
+            with _damage(path):
+                table = self._file(number).read(columns=[f"{name}.path"])
+            found += table.column(name).is_valid().to_pylist()
         return found
 
     def columns(self, *names: str) -> dict[str, list[Any]]:
@@ -99,9 +110,14 @@ class TileSet:
         found: dict[str, list[Any]] = {name: [] for name in wanted}
         for number, path in enumerate(self.shards):
             with _damage(path):
-                table = self._file(number).read(columns=wanted)
+                opened = self._file(number)
+                lacking = ADDED - set(opened.schema_arrow.names)
+                table = opened.read(columns=[name for name in wanted if name not in lacking])
             for name in wanted:
-                found[name] += table.column(name).to_pylist()
+                absent = name in lacking
+                found[name] += (
+                    [None] * opened.metadata.num_rows if absent else table.column(name).to_pylist()
+                )
         return found
 
     def _file(self, number: int) -> Any:

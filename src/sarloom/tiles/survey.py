@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,6 +77,36 @@ class Survey:
     skipped: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass
+class Amplitudes:
+    """What was measured in the sampled tiles of an acquisition."""
+
+    sums: AmplitudeSums = field(default_factory=AmplitudeSums)
+    tiles: int = 0
+    """Tiles that the sums are of."""
+    damaged: str | None = None
+    """What was wrong with the first sampled tile that could not be read."""
+    spiked: int = 0
+    """Tiles left out as brighter in one pixel than any target."""
+
+    @classmethod
+    def of(cls, kept: dict[str, Any]) -> Amplitudes:
+        """From what ``asdict`` gave."""
+        return cls(**{**kept, "sums": AmplitudeSums(**kept["sums"])})
+
+    @property
+    def lack(self) -> str:
+        """Why there is no valid pixel."""
+        if self.damaged is not None:
+            return self.damaged
+        if self.spiked:
+            return (
+                f"no valid pixel: in all {self.spiked} sampled tiles with data one is far brighter "
+                "than any target; the numbers are damaged, or no linear power (see --max-peak-db)"
+            )
+        return "no valid pixel in any sampled tile: all without data, or zero"
+
+
 @dataclass(frozen=True)
 class SurveyJob:
     """One product to look at."""
@@ -83,41 +114,62 @@ class SurveyJob:
     path: Path
     open_scenes: OpenScenes
     cutting: Cutting
+    sample: int
+    """Tiles whose amplitudes are measured; 0 for all."""
     ledger: Ledger
 
 
 def survey_product(job: SurveyJob) -> Survey:
-    """Open a product and plan its grids; whatever is wrong with it becomes a reason to skip it."""
+    """Open a product and plan its grids; whatever is wrong with it becomes a reason to skip it.
+
+    A first look hashes the file beside, in a thread, and the tone of a large product is measured
+    meanwhile instead of in a later step.
+    """
     found = Survey()
-    try:
-        scenes = job.open_scenes(job.path)
-        digest = source_hash(job.path, job.ledger)
-    except (InputError, OSError) as error:
-        found.skipped[str(job.path)] = str(error)
-        return found
-    wanted = job.cutting.polarizations
-    for scene in scenes:
-        if wanted and scene.polarization not in wanted:
-            continue
+    with ThreadPoolExecutor(1) as beside:
         try:
-            grids = job.cutting.grids(scene)
-            said = described(scene)
-        except InputError as error:
-            found.skipped[f"{job.path} ({scene.identifier})"] = str(error)
-            continue
-        found.acquisitions.append(
-            Acquisition(
-                path=job.path,
-                identifier=scene.identifier,
-                sha256=digest,
-                described=said,
-                cells=len(grids[0].cells()),
-                footprint=scene.footprint,
-                grid={"scales": [grid.record() for grid in grids]},
-                notes=tuple(dict.fromkeys((*scene.notes, *grids[0].notes))),
-            )
+            scenes = job.open_scenes(job.path)
+            hashing = beside.submit(source_hash, job.path, job.ledger)
+            plans = (_planned(scene, job, found) for scene in scenes)
+            planned = [plan for plan in plans if plan is not None]
+            measured = [
+                None if hashing.done() else measure(scene, grids[0], job.sample, job.cutting.limits)
+                for scene, grids, _ in planned
+            ]
+            digest = hashing.result()
+        except (InputError, OSError) as error:
+            found.skipped = {str(job.path): str(error)}
+            return found
+    for (scene, grids, said), sums in zip(planned, measured, strict=True):
+        one = Acquisition(
+            path=job.path,
+            identifier=scene.identifier,
+            sha256=digest,
+            described=said,
+            cells=len(grids[0].cells()),
+            footprint=scene.footprint,
+            grid={"scales": [grid.record() for grid in grids]},
+            notes=tuple(dict.fromkeys((*scene.notes, *grids[0].notes))),
         )
+        found.acquisitions.append(one)
+        if sums is not None:
+            tone = ToneJob(one, job.open_scenes, job.cutting, job.sample, job.ledger)
+            job.ledger.remember(tone.key, asdict(sums))
     return found
+
+
+def _planned(
+    scene: Scene, job: SurveyJob, found: Survey
+) -> tuple[Scene, list[TileGrid], str] | None:
+    """A wanted channel with its grids and the hash of what it says; None with the reason noted."""
+    wanted = job.cutting.polarizations
+    if wanted and scene.polarization not in wanted:
+        return None
+    try:
+        return scene, job.cutting.grids(scene), described(scene)
+    except InputError as error:
+        found.skipped[f"{job.path} ({scene.identifier})"] = str(error)
+        return None
 
 
 def merged(surveys: Sequence[Survey]) -> Survey:
@@ -190,30 +242,43 @@ class ToneJob:
         )  # fmt: skip
 
 
-def measure_acquisition(job: ToneJob) -> tuple[str, AmplitudeSums, int]:
-    """Running sums over evenly spread tiles of an acquisition, and how many tiles these were.
-
-    Tiles, not pixels of the product, because averaging narrows the law of amplitude: the mean of a
-    single-look product and three deviations is well above any sixteen-look tile made of it.
-    """
+def measure_acquisition(job: ToneJob) -> tuple[str, Amplitudes]:
+    """The amplitudes of an acquisition by its name, from the survey if it measured them."""
     one = job.acquisition
     kept = job.ledger.remembered(job.key)
     if kept is not None:
-        return one.name, AmplitudeSums(**kept["sums"]), int(kept["tiles"])
+        return one.name, Amplitudes.of(kept)
     scene, grids = opened(job.open_scenes, one.path, one.identifier, one.described, job.cutting)
-    cells = grids[0].cells()
-    sums, tiles = AmplitudeSums(), 0
-    for index in spread(len(cells), job.sample):
+    found = measure(scene, grids[0], job.sample, job.cutting.limits)
+    job.ledger.remember(job.key, asdict(found))
+    return one.name, found
+
+
+def measure(scene: Scene, grid: TileGrid, sample: int, limits: Limits) -> Amplitudes:
+    """Running sums over evenly spread tiles of an acquisition.
+
+    Tiles, not pixels of the product, because averaging narrows the law of amplitude: the mean of a
+    single-look product and three deviations is well above any sixteen-look tile made of it.
+
+    Parameters
+    ----------
+    sample
+        Tiles to look at; 0 for all.
+    """
+    cells, found = grid.cells(), Amplitudes()
+    for index in spread(len(cells), sample):
         try:
-            power = read_cell(scene, grids[0], cells[index]).power
-        except FormatError:
-            continue  # the tile will be left out and counted when its turn comes
-        if spiked(power, job.cutting.limits.max_peak_db):
+            power = read_cell(scene, grid, cells[index]).power
+        except FormatError as error:
+            # the tile will be left out and counted when its turn comes
+            found.damaged = found.damaged or str(error)
             continue
-        sums.add(np.sqrt(power))
-        tiles += 1
-    job.ledger.remember(job.key, {"sums": vars(sums), "tiles": tiles})
-    return one.name, sums, tiles
+        if spiked(power, limits.max_peak_db):
+            found.spiked += 1
+            continue
+        found.sums.add(np.sqrt(power))
+        found.tiles += 1
+    return found
 
 
 def spread(count: int, sample: int) -> list[int]:

@@ -15,12 +15,13 @@ from PIL import Image
 
 from .. import __version__
 from ..sar.tone import Tone
-from .ledger import Ledger, UnitResult, in_processes, key_of, run_units
-from .png import picture_png
+from .ledger import Ledger, UnitResult, key_of, run_units
+from .png import grey16_png, picture_png
 from .rows import radar_columns, satellite_columns
 from .schema import Row, complete, picture
 from .split import split_of_hash, unit_hash
-from .tone import AmplitudeSums, ToneRule, set_tone, tone_columns, tone_of
+from .tone import AmplitudeSums, ToneRule, encode, set_tone, tone_columns, tone_of
+from .workers import Workers
 
 PowerArray = NDArray[np.float32]
 Picture = NDArray[np.uint8]
@@ -50,6 +51,8 @@ class SyntheticTile:
     center_frequency_hz: float
     satellite_spacing_m: float
     satellite_looks: float
+    simulated: PowerArray | None = None
+    """Sigma nought of the same scene measured once more, with speckle of its own."""
 
 
 @dataclass(frozen=True)
@@ -107,15 +110,14 @@ def write_synthetic(
         If the folder cannot be used.
     """
     ledger = Ledger(folder)
-    workers = workers or os.cpu_count() or 1
-    with ledger.alone():
+    with Workers(workers or os.cpu_count() or 1) as pool, ledger.alone():
         ledger.open(settings)
         firsts = list({one.kind: one for one in reversed(drawings)}.values())[::-1]
         key = key_of("tone", settings, sorted((one.kind, one.seed) for one in firsts))
         kept = ledger.remembered(key)
         if kept is None:
             jobs = [(draw, one.job) for one in firsts]
-            kept = _tones(list(in_processes(_amplitudes, jobs, workers)))
+            kept = _tones(list(pool.each(_amplitudes, jobs)))
             ledger.remember(key, kept)
         tones = (tone_of(kept), tone_of(kept, "satellite_"))
         groups: dict[tuple[str, int], list[Drawing]] = {}
@@ -128,7 +130,7 @@ def write_synthetic(
             )
             for group in groups.values()
         ]  # fmt: skip
-        entries = run_units(ledger, units, draw_unit, workers, progress)
+        entries = run_units(ledger, units, draw_unit, pool, progress)
         return ledger.close(
             entries,
             {"settings": dict(settings), "tone": kept, "labels": list(labels), "synthetic": True},
@@ -186,6 +188,9 @@ def synthetic_row(
             "optical": picture(picture_png(tile.optical)),
             "segmentation": picture(picture_png(tile.segmentation)),
             "sketch": picture(picture_png(tile.sketch)),
+            "simulated": None
+            if tile.simulated is None
+            else picture(grey16_png(encode(np.sqrt(tile.simulated), tone))),
             "text": tile.text,
             "captions": list(tile.captions),
             "calibration": "sigma_nought",

@@ -62,11 +62,17 @@ class AmplitudeSums:
         variances*, 1979: sums stay exact to rounding whatever the order of magnitude of the data.
         """
         values = np.asarray(amplitude, np.float32)
+        if values.size and values.min() > 0 and np.isfinite(values.max()):
+            self._take(values.ravel().astype(np.float64))  # no hole, no zero: the usual window
+            return
         finite = np.isfinite(values)
         fill = _fill(values)
         self.missing += values.size - int(finite.sum())
         self.zero += int(fill.sum())
-        good = values[finite & ~fill].astype(np.float64)
+        self._take(values[finite & ~fill].astype(np.float64))
+
+    def _take(self, good: NDArray[np.float64]) -> None:
+        """Take in valid amplitudes."""
         if good.size == 0:
             return
         mean = float(good.mean())
@@ -143,8 +149,21 @@ def measure(windows: Iterable[FloatArray]) -> AmplitudeSums:
 
 def encode(amplitude: FloatArray, tone: Tone) -> NDArray[np.uint16]:
     """Amplitude [rows, columns] to 16-bit pixels; NaN becomes 0 (the row's mask tells which)."""
-    filled = np.nan_to_num(np.asarray(amplitude, np.float32), nan=0.0, posinf=np.inf, neginf=0.0)
+    filled = np.asarray(amplitude, np.float32)
+    if not filled.min() >= 0:  # false where there is a NaN, and for what is no amplitude
+        filled = np.nan_to_num(filled, nan=0.0, posinf=np.inf, neginf=0.0)
+    elif isinstance(tone, AmplitudeTone):
+        return _linear16(filled, tone)
     return np.asarray(quantize(tone.forward(filled), np.uint16), np.uint16)
+
+
+def _linear16(amplitude: FloatArray, tone: AmplitudeTone) -> NDArray[np.uint16]:
+    """The same numbers as the general way gives, in a third of its time: one array, no copies."""
+    u = amplitude / np.float32(tone.threshold)
+    np.minimum(u, np.float32(1.0), out=u)
+    u *= np.float32(65535)
+    np.rint(u, out=u)
+    return u.astype(np.uint16)
 
 
 def decode(

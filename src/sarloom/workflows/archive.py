@@ -20,7 +20,8 @@ def index(options: IndexOptions) -> Path:
         done = index_archive(options.folder, options.out, fresh=options.fresh, tick=tick)
     kept = done.products - done.read
     console.note(
-        f"{done.items} channels of {done.products - len(done.broken)} products"
+        f"{_number(done.items, 'channel')} of "
+        f"{_number(done.products - len(done.broken), 'product')}"
         + (f"; {kept} had not changed" if kept else "")
         + (f"; {done.gone} of the last time are gone" if done.gone else "")
     )
@@ -73,3 +74,7 @@ def _described(has: dict[str, Any]) -> list[str]:
         "-" if angle is None else f"{angle:.1f} deg",
         str(has.get("sar:observation_direction") or "-"),
     ]
+
+
+def _number(count: int, thing: str) -> str:
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"

@@ -31,7 +31,7 @@ def tiles_build(options: BuildTilesOptions) -> Path:
     with console.progress("tiles") as tick:
         manifest = build_tiles(options, products, selected, optical, tick)
     for name, reason in manifest["skipped"].items():
-        console.warn(f"left out {name}: {reason}")
+        console.warn(f"left out {name}: {_bare(name, reason)}")
     for one in manifest["acquisitions"]:
         for remark in one["notes"]:
             console.note(f"{one['name']}: {remark}")
@@ -69,7 +69,16 @@ def _optical(source: Path) -> list[OpticalSource]:
     """Optical pictures of a folder or the one picture; those that cannot be placed are named."""
     from ..tiles.pair import find_optical
 
-    return find_optical(source, lambda path, why: console.warn(f"not paired with {path}: {why}"))
+    def skipped(path: Path, why: str) -> None:
+        console.warn(f"not paired with {path}: {_bare(str(path), why)}")
+
+    return find_optical(source, skipped)
+
+
+def _bare(name: str, reason: str) -> str:
+    """A reason without the file's name in front, which has just been said."""
+    path = name.partition(" (")[0]
+    return reason.removeprefix(path).lstrip(": ") if reason.startswith(path) else reason
 
 
 def tiles_check(options: CheckTilesOptions) -> None:
@@ -133,6 +142,8 @@ def tiles_export(options: ExportTilesOptions) -> Path:
     with console.progress("export") as tick:
         written = export_tiles(options, tick)
     console.note(f"{written.tiles} tiles")
+    if written.resumed:
+        console.note(f"{written.resumed} of these were there already, of a run that was stopped")
     if written.uncaptioned:
         console.warn(f"{written.uncaptioned} tiles have no caption: theirs reads {PLAIN_CAPTION!r}")
     console.say(str(options.out))
