@@ -27,6 +27,7 @@ from typing import Any
 
 from ..errors import FormatError, InputError
 
+TRAIN, VALIDATION, TEST = "train", "validation", "test"
 SAME_SPLIT = {"val": "validation", "dev": "validation", "valid": "validation"}
 """Other names of a split, and the one used here."""
 LINES_CAPTIONS, LINES_NAMES = "_caps.txt", "_filename.txt"

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import FormatError, InputError
-from .annotations import Annotated, Annotations, read_json
+from .annotations import TRAIN, Annotated, Annotations, read_json
 
-TRAIN = "train"
 _KIND = re.compile(r"([^\W\d_]+)_?\d+\.\w+$")
 
 

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 from .. import console
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ..options.captions import ScoreCaptionsOptions
+    from ..options.captions_train import TrainCaptionsOptions
 
 
 def captions_score(options: ScoreCaptionsOptions) -> None:
@@ -28,3 +31,13 @@ def captions_score(options: ScoreCaptionsOptions) -> None:
         return
     for line in describe(report):
         console.say(line)
+
+
+def captions_train(options: TrainCaptionsOptions) -> Path:
+    """Teach a captioner and print its report; returns the folder of the captioner."""
+    from ..train.captioner import train_captioner
+
+    results = train_captioner(options, console.note)
+    console.say(results.text)
+    console.say(str(results.model))
+    return results.model
