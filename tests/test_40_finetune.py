@@ -305,17 +305,22 @@ def test_a_run_killed_with_signal_9_ends_in_the_same_bytes(
         assert all(torch.equal(a[name], b[name]) for name in a), one
 
 
-def test_two_processes_train_as_one(bases: dict[str, Path], tiles: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("sharded", [False, True])
+def test_two_processes_train_as_one(
+    sharded: bool, bases: dict[str, Path], tiles: Path, tmp_path: Path
+) -> None:
     recipe = tmp_path / "recipe.toml"
     recipe.write_text(
         f'base = "{bases["sd15"]}"\nunet = "full"\nsteps = 3\nbatch = 4\nsize = {SIZE}\n'
-        "learning_rate = 1e-3\nwarmup_steps = 0\ncaption_dropout = 0.0\n"
+        "learning_rate = 1e-3\nwarmup_steps = 0\ncaption_dropout = 0.0\nmemorised = 0\n"
+        + ('text_encoder = "lora"\nema = 0.9\nrank = 4\n' if sharded else "")
     )
     finetune(load_table(FinetuneRecipe, recipe), tiles, tmp_path / "one", quiet)
     command = [
-        sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2",
+        sys.executable, "-m", "accelerate.commands.launch", "--num_processes", "2",
         "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no",
-        "--main_process_port", "0", "-m", "sarloom", "train", str(recipe), "--tiles", str(tiles),
+        "--main_process_port", "0", "--use_fsdp" if sharded else "--cpu",
+        "-m", "sarloom", "train", str(recipe), "--tiles", str(tiles),
         "--out", str(tmp_path / "two"),
     ]  # fmt: skip
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -325,8 +330,12 @@ def test_two_processes_train_as_one(bases: dict[str, Path], tiles: Path, tmp_pat
     assert done.returncode == 0, done.stderr[-3000:]
     one = load_file(next((tmp_path / "one" / "state").glob("checkpoint-*/state.safetensors")))
     two = load_file(next((tmp_path / "two" / "state").glob("checkpoint-*/state.safetensors")))
-    for name in (key for key in one if key.startswith("model.")):
+    for name in (key for key in one if key.startswith(("model.", "average."))):
         torch.testing.assert_close(one[name], two[name], atol=2e-4, rtol=1e-3)
+    ours, theirs = (predicted(load_model(tmp_path / name / "model")) for name in ("one", "two"))
+    torch.testing.assert_close(ours, theirs, atol=5e-3, rtol=5e-3)
+    assert not torch.allclose(ours, predicted(load_model(bases["sd15"])), atol=5e-3)
+    assert (b"held in parts" in done.stderr.encode()) == sharded
 
 
 def test_a_full_disk_is_said_and_the_last_checkpoint_stays(
@@ -359,9 +368,11 @@ def test_a_full_disk_is_said_and_the_last_checkpoint_stays(
 
 def test_recipes_in_the_repository_are_valid(repository: Path) -> None:
     names = [
-        path for path in (repository / "recipes").glob("*.toml") if path.name != "embedded.toml"
+        path
+        for path in (repository / "recipes").glob("*-*.toml")
+        if path.name != "embedded-controls.toml"  # a control has a table of its own
     ]
-    assert len(names) >= 12
+    assert len(names) >= 33
     for path in names:
         recipe = load_table(FinetuneRecipe, path)
         assert {recipe.unet, recipe.text_encoder, recipe.vae} != {"off"} or recipe.token

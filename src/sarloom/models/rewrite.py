@@ -15,6 +15,7 @@ import torch
 
 from ..errors import ModelError
 from .export import restore_prefix
+from .load import quiet_libraries
 from .locate import ModelFiles
 from .radiometry import Radiometry
 
@@ -69,9 +70,10 @@ def write_variant(
     )
     for name, network in parts.items():
         before = next(network.parameters()).dtype
-        network.to(dtype, memory_format=torch.contiguous_format)
-        network.save_pretrained(aside / name, safe_serialization=True)
-        network.to(before)
+        with quiet_libraries():
+            network.to(dtype, memory_format=torch.contiguous_format)
+            network.save_pretrained(aside / name, safe_serialization=True)
+            network.to(before)
         if name.startswith("text_encoder"):
             restore_prefix(aside / name / "model.safetensors")
     if token:

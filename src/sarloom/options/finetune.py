@@ -30,6 +30,27 @@ class FinetuneRecipe:
     token_learning_rate: float = option(1e-3, "Learning rate of the word.", minimum=0.0)
     rank: int = option(16, "Rank of adapters.", minimum=1, maximum=1024)
     alpha: float = option(16.0, "Adapters are scaled by alpha / rank.", minimum=0.0)
+    control: str = option(
+        "off", "Train a control over the frozen base: controlnet, or light without attention.",
+        choices=("off", "controlnet", "light"),
+    )  # fmt: skip
+    condition: tuple[str, ...] = option(
+        (), "Columns that the control reads: sketch, segmentation, optical, satellite, simulated."
+    )
+    numbers: tuple[str, ...] = option(
+        (), "Columns of numbers that it reads: incidence_angle_deg, range_azimuth_deg, spacing_m, "
+        "looks, polarization.",
+    )  # fmt: skip
+    condition_dropout: float = option(
+        0.1, "Chance of no condition.", minimum=0.0, maximum=1.0
+    )  # fmt: skip
+    window: int = option(
+        0, "Side of the windows a control is trained on [latent cells]; 0: whole tiles.", minimum=0
+    )
+    noise_shift: float = option(
+        1.0, "Control: above 1 noisy timesteps, where layout is decided, come more often.",
+        minimum=1.0,
+    )  # fmt: skip
     targets: tuple[str, ...] = option(
         (), "Layers an adapter goes to, by pattern such as *attn*; default: the kind's usual ones."
     )
@@ -66,6 +87,20 @@ class FinetuneRecipe:
     keep: int = option(2, "Checkpoints kept.", minimum=1)
     validate_every: int = option(0, "Steps between held-out losses; 0: at the end.", minimum=0)
     samples: tuple[str, ...] = option((), "Prompts drawn at the end, with fixed seeds.")
+    samples_every: int = option(
+        0, "Steps between sheets of these prompts while training; 0: at the end only.", minimum=0
+    )
+    sample_count: int = option(4, "Images of each prompt, seeds from 0.", minimum=1)
+    sample_steps: int = option(20, "Denoising steps of these images.", minimum=1)
+    memorised: int = option(
+        8, "Images of training captions compared with all training tiles at the end; 0: none.",
+        minimum=0,
+    )  # fmt: skip
+    tracking: str = option(
+        "off", "Also send curves and sheets to TensorBoard or Weights & Biases.",
+        choices=("off", "tensorboard", "wandb"),
+    )  # fmt: skip
+    force: bool = option(False, "Start even if the estimate says that memory will not do.")
     prior_prompt: str = option("", "DreamBooth: the class whose images the base draws itself.")
     prior_count: int = option(100, "DreamBooth: number of class images.", minimum=1)
     prior_weight: float = option(1.0, "DreamBooth: weight of their loss.", minimum=0.0)

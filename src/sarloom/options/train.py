@@ -13,8 +13,9 @@ class TrainOptions:
     """Which recipe to follow, and where the run is kept."""
 
     recipe: Path = option(help="TOML file that says what to train.", argument=True)
-    tiles: Path | None = option(
-        None, "Tile set to fine-tune on; without it the embedded model is made from nothing.",
+    tiles: tuple[Path, ...] = option(
+        (), "Tile set to fine-tune on; may be repeated, each set with a tile size of its own. "
+        "Without it the embedded model is made from nothing.",
         metavar="DIR",
     )  # fmt: skip
     out: Path = option(

@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from ..errors import TrainingError
+from .sharding import like, local, whole, wholes
 
 NAME = "checkpoint"
 Tensors = dict[str, torch.Tensor]
@@ -34,27 +35,32 @@ def save_state(
     optimiser: torch.optim.Optimizer,
     average: Mapping[str, torch.Tensor],
     keep: int = 1,
+    write: bool = True,
 ) -> None:
     """Write weights, averages and optimiser state of a step; then remove all but the last ones.
+
+    Where weights are spread over processes all of them have to call, and one of them writes.
 
     Raises
     ------
     TrainingError
         If the disk is full; the checkpoints before are untouched.
     """
+    tensors: Tensors = {f"model.{k}": v for k, v in wholes(trained).items()}
+    tensors |= {f"average.{k}": v for k, v in wholes(average).items()}
+    for index, state in optimiser.state_dict()["state"].items():
+        for key, value in state.items():
+            tensors[f"optimiser.{index}.{key}"] = whole(torch.as_tensor(value))
+    if not write:
+        return
     final = folder / f"{NAME}-{step:08d}"
     aside = final.with_suffix(".new")
     for left in folder.glob(f"{NAME}-*.new"):
         shutil.rmtree(left, ignore_errors=True)
-    tensors: Tensors = {f"model.{k}": v for k, v in trained.items()}
-    tensors |= {f"average.{k}": v for k, v in average.items()}
-    for index, state in optimiser.state_dict()["state"].items():
-        for key, value in state.items():
-            tensors[f"optimiser.{index}.{key}"] = torch.as_tensor(value)
     try:
         aside.mkdir(parents=True)
         save_file(
-            {k: v.detach().cpu().clone().contiguous() for k, v in tensors.items()},
+            {k: v.detach().cpu().contiguous() for k, v in tensors.items()},
             aside / "state.safetensors",
         )
         (aside / "step.json").write_text(json.dumps({"step": step}))
@@ -95,7 +101,7 @@ def load_state(
                 if set(stored) != set(names):
                     raise KeyError(*sorted(set(stored) ^ set(names))[:1])
                 for name, value in stored.items():
-                    names[name].copy_(value)
+                    local(names[name]).copy_(local(like(value, names[name])))
     except (RuntimeError, KeyError) as error:
         raise TrainingError(
             f"{place} holds another architecture; choose a new --out folder ({error})"
@@ -104,10 +110,9 @@ def load_state(
     state: dict[int, dict[str, Any]] = {}
     for name, value in part_of(tensors, "optimiser.").items():
         number, key = name.split(".", 1)
-        like = parameters[int(number)]
-        if value.shape == like.shape:
-            # in the layout of the weights: fused AdamW walks through both side by side
-            value = torch.empty_like(like, dtype=value.dtype).copy_(value)
+        parameter = parameters[int(number)].detach()
+        if value.shape == parameter.shape:
+            value = like(value, parameter)
         state.setdefault(int(number), {})[key] = value
     groups = optimiser.state_dict()["param_groups"]
     optimiser.load_state_dict({"state": state, "param_groups": groups})

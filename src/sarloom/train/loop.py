@@ -7,23 +7,31 @@ was killed continues exactly as if it had not been.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import math
+import os
 import time
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from ..errors import MissingExtraError, TrainingError
 from .checkpoint import load_state, save_state
+from .sharding import FSDP, average_gradients, clip_gradients, local, shard, sharding_asked
 
 Report = Callable[[str], None]
+
+
+TRACKING = "tracking"
+"""Folder of a run where trackers keep their files."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +59,8 @@ class LoopSettings:
     """Checkpoints kept."""
     watch_every: int = 0
     """Steps between calls of ``watch``; 0: never."""
+    tracking: str = "off"
+    """Where figures go besides the log: off, tensorboard or wandb."""
 
     def pace(self, step: int) -> float:
         """Share of the learning rates at a step: linear warm-up, constant, cosine fall."""
@@ -96,7 +106,10 @@ class Task(Protocol):
         """Mean loss of the batch of a step, and figures to log."""
 
 
-Watch = Callable[[int], None]
+Figures = Mapping[str, float | NDArray[np.uint8]]
+"""What a watch saw: numbers, and pictures [rows, columns, 3]."""
+Watch = Callable[[int], Figures | None]
+"""Called with a step while the averaged weights are in place; what it returns is tracked."""
 
 
 def draw_of(seed: int, step: int, share: slice | None = None) -> Draw:
@@ -126,7 +139,8 @@ def run(
     report
         Takes a line of progress.
     watch
-        Called with the step every ``watch_every`` steps and after the last.
+        Called with the step every ``watch_every`` steps and after the last, with the averaged
+        weights in place; not at all where the weights are spread over processes.
     device
         Where the module lies.
 
@@ -134,11 +148,22 @@ def run(
     ------
     TrainingError
         If the loss is not finite, the disk is full, or the folder belongs to other settings.
+    MissingExtraError
+        If the tracker asked for is not installed.
     """
-    accelerator = _accelerator(settings, device)
+    sharded = sharding_asked()
+    accelerator = _accelerator(settings, device, folder)
     main = accelerator.is_main_process
     folder.mkdir(parents=True, exist_ok=True)
+    if settings.tracking != "off":
+        place = folder.parent / TRACKING
+        place.mkdir(exist_ok=True)
+        own = {"wandb": {"dir": str(place)}} if settings.tracking == "wandb" else {}
+        accelerator.init_trackers(folder.parent.name, asdict(settings), own)
     model = task.module
+    if sharded:
+        shard(model, torch.device(device))
+        report(f"{folder.name}: weights are held in parts by {accelerator.num_processes} processes")
     groups = task.groups()
     trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
     optimiser = accelerator.prepare_optimizer(_optimiser(groups, settings))
@@ -148,7 +173,7 @@ def run(
     if step:
         report(f"resuming {folder.name} at step {step} of {settings.steps}")
     model.train()
-    if accelerator.num_processes > 1:
+    if accelerator.num_processes > 1 and not sharded:
         task.module = accelerator.prepare_model(model)
     started, first = time.monotonic(), step
     totals: dict[str, list[float]] = {}
@@ -156,7 +181,12 @@ def run(
         for group, rate in zip(optimiser.param_groups, rates, strict=True):
             group["lr"] = rate * settings.pace(step)
         figures = _gradients(task, settings, step, accelerator, folder)
-        accelerator.clip_grad_norm_(list(trained.values()), settings.clip_norm or math.inf)
+        learned = list(trained.values())
+        if sharded:
+            average_gradients(learned)
+            clip_gradients(learned, settings.clip_norm or math.inf)
+        else:
+            accelerator.clip_grad_norm_(learned, settings.clip_norm or math.inf)
         optimiser.step()
         optimiser.zero_grad()
         step += 1
@@ -164,29 +194,95 @@ def run(
         decay = min(settings.ema, (1 + step) / (10 + step))
         with torch.no_grad():
             for name, kept in average.items():
-                kept.lerp_(trained[name], 1 - decay)
+                local(kept).lerp_(local(trained[name]), 1 - decay)
         for name, value in figures.items():
             totals.setdefault(name, []).append(value)
         last = step == settings.steps
         if main and (last or step % settings.log_every == 0):
-            _log(folder, settings, step, first, started, totals, report)
+            shown = _log(folder, settings, step, first, started, totals, report)
+            accelerator.log(shown, step=step)
             totals = {}
-        if main and (last or step % settings.checkpoint_every == 0):
-            save_state(folder, step, trained, optimiser, average, settings.keep)
-        if main and not last and settings.watch_every and step % settings.watch_every == 0:
-            watch(step)
+        if (main or sharded) and (last or step % settings.checkpoint_every == 0):
+            save_state(folder, step, trained, optimiser, average, settings.keep, main)
+        if (
+            main
+            and not last
+            and not sharded
+            and settings.watch_every
+            and step % settings.watch_every == 0
+        ):
+            # the plain module: its wrapping would wait for the other processes
+            wrapped, task.module = task.module, model
+            with _averaged(trained, average), accelerator.autocast():
+                _track(accelerator, watch(step), step)
+            task.module = wrapped
     with torch.no_grad():
         for name, kept in average.items():
-            trained[name].copy_(kept)
+            local(trained[name]).copy_(local(kept))
     task.module = model.eval()
     if main:
         (folder / "settings.json").write_text(json.dumps(asdict(settings), indent=2) + "\n")
-        watch(settings.steps)
+        if not sharded:
+            with accelerator.autocast():
+                _track(accelerator, watch(settings.steps), settings.steps)
     accelerator.wait_for_everyone()
+    for tracker in accelerator.trackers:
+        tracker.finish()
     return model
 
 
-def _accelerator(settings: LoopSettings, device: torch.device | str) -> Any:
+@contextmanager
+def _averaged(
+    trained: Mapping[str, nn.Parameter], average: Mapping[str, torch.Tensor]
+) -> Iterator[None]:
+    """Lay the averaged weights in place of the trained ones, and change them back afterwards."""
+
+    def swap() -> None:
+        with torch.no_grad():
+            for name, kept in average.items():
+                weight = trained[name].detach().clone()
+                trained[name].copy_(kept)
+                kept.copy_(weight)
+
+    swap()
+    try:
+        yield
+    finally:
+        swap()
+
+
+def _track(accelerator: Any, figures: Figures | None, step: int) -> None:
+    """Hand what a watch returned to the trackers, if there are any."""
+    pictures = {k: v[None] for k, v in (figures or {}).items() if isinstance(v, np.ndarray)}
+    numbers = {k: v for k, v in (figures or {}).items() if k not in pictures}
+    if numbers:
+        accelerator.log(numbers, step=step)
+    for tracker in accelerator.trackers if pictures else ():
+        form = {"dataformats": "NHWC"} if tracker.name == "tensorboard" else {}
+        tracker.log_images(pictures, step=step, **form)
+
+
+def check_tracking(name: str) -> None:
+    """Refuse a tracker that is not installed, before any work.
+
+    Raises
+    ------
+    MissingExtraError
+        Naming the extra that brings it.
+    """
+    if name == "off":
+        return
+    found = importlib.util.find_spec(name)
+    if found is None or found.origin is None:  # a folder of that name is no package
+        raise MissingExtraError(f"tracking by {name}", name)
+
+
+def is_main_process() -> bool:
+    """Whether this process is the one of several that writes results."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _accelerator(settings: LoopSettings, device: torch.device | str, folder: Path) -> Any:
     """Accelerate's view of the machine; a fresh one, as it keeps its precision for good."""
     from accelerate import Accelerator
     from accelerate.state import AcceleratorState
@@ -196,7 +292,20 @@ def _accelerator(settings: LoopSettings, device: torch.device | str) -> Any:
     on_cpu = torch.device(device).type == "cpu"
     if on_cpu and settings.precision == "float16":
         raise TrainingError("precision fp16 needs a GPU; on a CPU take no or bf16")
-    return Accelerator(mixed_precision=names[settings.precision], cpu=on_cpu)
+    check_tracking(settings.tracking)
+    if os.environ.get("ACCELERATE_USE_DEEPSPEED", "false").lower() == "true":
+        raise TrainingError("DeepSpeed is not supported; launch with --use_fsdp, or without both")
+    asked = os.environ.pop(FSDP, None)  # sharding.py takes care of it
+    try:
+        return Accelerator(
+            mixed_precision=names[settings.precision],
+            cpu=on_cpu,
+            log_with=None if settings.tracking == "off" else settings.tracking,
+            project_dir=str(folder.parent / TRACKING),
+        )
+    finally:
+        if asked is not None:
+            os.environ[FSDP] = asked
 
 
 def _optimiser(groups: Sequence[Group], settings: LoopSettings) -> torch.optim.Optimizer:
@@ -252,7 +361,8 @@ def _log(
     started: float,
     totals: dict[str, list[float]],
     report: Report,
-) -> None:
+) -> dict[str, float]:
+    """Write and say the means since the last time; returns them."""
     pace = (step - first) / max(time.monotonic() - started, 1e-9)
     figures = {name: float(np.mean(values)) for name, values in totals.items()}
     with (folder / "log.jsonl").open("a") as log:
@@ -261,3 +371,4 @@ def _log(
     left = (settings.steps - step) / max(pace, 1e-9) / 60
     pace_text = f"{pace:.2f} steps/s  {left:.0f} min left"
     report(f"{folder.name} {step}/{settings.steps}  {shown}  {pace_text}")
+    return {**figures, "steps_per_s": pace}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -119,8 +120,11 @@ def load_examples(
     size: int = 0,
     mirror: bool = False,
     keep_pixels: bool = False,
+    number: int = 0,
 ) -> tuple[Examples, Pixels]:
     """Encode the tiles of a split, or read what an earlier run encoded.
+
+    ``number`` tells the sets of a run apart.
 
     Raises
     ------
@@ -131,14 +135,14 @@ def load_examples(
     if not len(tiles):
         raise InputError(f"{folder} has no tiles of split {split!r}: build it with --split")
     pixels = pixels_of(model, open_tiles(folder))
-    side = size or _side(tiles)
+    side = size or tile_side(tiles)
     if side % model.cell:
         raise InputError(f"size {side} is no multiple of the model's cell of {model.cell} pixels")
     key = _key(model, tiles, pixels, side, mirror, keep_pixels)
-    path = run / f"latents-{split}-{key}.safetensors"
+    path = run / f"latents-{number}-{split}-{key}.safetensors"
     if not path.is_file():
-        for old in run.glob(f"latents-{split}-*.safetensors"):
-            old.unlink()  # of other data or another autoencoder
+        for old in set(run.glob(f"latents-{number}-{split}-*.safetensors")) - {path}:
+            old.unlink(missing_ok=True)  # of other data or another autoencoder
         report(f"encoding {len(tiles)} tiles of split {split}")
         encoded = {"latents": _encode(model, tiles, pixels, side, 1)}
         if mirror:
@@ -155,6 +159,22 @@ def load_examples(
         ids.append(name)
     more = found.get("mirrored"), found.get("pixels")
     return Examples(found["latents"], captions, ids, *more), pixels
+
+
+def joint_radiometry(pixels: Sequence[Pixels]) -> Radiometry:
+    """What the pixels of a model mean that was trained on several sets.
+
+    A spacing is said where all sets agree, sigma nought where all are calibrated.
+    """
+    first = pixels[0].radiometry
+    spacings = {one.radiometry.spacing_m for one in pixels}
+    calibrations = {one.radiometry.calibration for one in pixels}
+    return dataclasses.replace(
+        first,
+        threshold=float(np.median([one.radiometry.threshold for one in pixels])),
+        calibration=first.calibration if len(calibrations) == 1 else "uncalibrated",
+        spacing_m=first.spacing_m if len(spacings) == 1 else None,
+    )
 
 
 def class_examples(model: LoadedModel, files: list[Path], prompt: str, side: int) -> Examples:
@@ -181,7 +201,7 @@ def class_examples(model: LoadedModel, files: list[Path], prompt: str, side: int
         return Examples(torch.cat(parts), [[prompt]] * len(files), [path.stem for path in files])
 
 
-def _side(tiles: TileSet) -> int:
+def tile_side(tiles: TileSet) -> int:
     """The side of the first tile; all tiles of a set are equal."""
     return int(row_amplitude(tiles.row(0)).shape[0])
 
@@ -195,9 +215,11 @@ def _key(model: LoadedModel, tiles: TileSet, pixels: Pixels, *settings: int) -> 
 
 @torch.inference_mode()
 def _encode(
-    model: LoadedModel, tiles: TileSet, pixels: Pixels, side: int, step: int, batch: int = 8
+    model: LoadedModel, tiles: TileSet, pixels: Pixels, side: int, step: int
 ) -> torch.Tensor:
     parts = []
+    # the autoencoder of a large base takes gigabytes for a picture of 1024 pixels
+    batch = min(8, max(1, 8 * 256**2 // side**2))
     for chunk in _chunks(len(tiles), batch):
         # azimuth runs along rows; range, along columns, is never turned round
         stack = np.stack([pixels.of(tiles.row(n), side)[::step] for n in chunk])

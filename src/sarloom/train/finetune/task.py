@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
 from ...models.loaded import LoadedModel, TextCondition
 from ...options.finetune import FinetuneRecipe
@@ -17,6 +19,7 @@ from .examples import Examples
 from .methods import METHODS, AdapterSettings, Part
 from .methods.token import LearnedToken
 from .objective import NoiseSchedule, schedule_of
+from .texts import TextCache
 
 BINS = 10
 """Timestep bins of held-out losses."""
@@ -29,10 +32,13 @@ class FinetuneTask:
         self,
         model: LoadedModel,
         recipe: FinetuneRecipe,
-        examples: Examples,
+        examples: Examples | Sequence[Examples],
         prior: Examples | None = None,
+        texts: TextCache | None = None,
     ) -> None:
-        self.model, self.recipe, self.examples, self.prior = model, recipe, examples, prior
+        self.model, self.recipe, self.prior, self.texts = model, recipe, prior, texts
+        self.buckets = [examples] if isinstance(examples, Examples) else list(examples)
+        """Tiles by size; a batch is of one size."""
         self.schedule: NoiseSchedule = schedule_of(
             model.parts.scheduler_config, recipe.zero_terminal_snr
         )
@@ -41,10 +47,24 @@ class FinetuneTask:
         )
         self.parts = attach(model, recipe)
         self.module: Any = Networks(model, self.parts)
+        self._orders: dict[tuple[int, int, int], NDArray[np.int64]] = {}
         self.trains_text = recipe.text_encoder != "off" or bool(recipe.token)
         self._texts: dict[str, tuple[torch.Tensor, torch.Tensor | None]] = {}
         if recipe.gradient_checkpointing:
-            model.parts.unet.enable_gradient_checkpointing()
+            self._checkpoint_gradients()
+
+    @property
+    def examples(self) -> Examples:
+        """The tiles of the first size; of most runs the only one."""
+        return self.buckets[0]
+
+    def _checkpoint_gradients(self) -> None:
+        """Compute activations again on the way back instead of keeping them."""
+        self.model.parts.unet.enable_gradient_checkpointing(_again)
+        for encoder in self.model.parts.text_encoders if self.trains_text else ():
+            encoder.gradient_checkpointing_enable({"use_reentrant": False})
+        if "vae" in self.parts:
+            self.model.parts.vae.enable_gradient_checkpointing()
 
     def groups(self) -> list[Group]:
         """Parameters by learning rate."""
@@ -72,25 +92,53 @@ class FinetuneTask:
             figures["prior"] = float(kept.detach())
             total = total + self.recipe.prior_weight * kept
         if "vae" in self.parts:
-            total = total + self._reconstruction(indices[draw.share])
+            total = total + self._reconstruction(indices[draw.share], self.place(draw.step)[0])
         return total, figures
 
     def batch(self, draw: Draw) -> tuple[torch.Tensor, list[str], list[int]]:
-        """Latents, captions and numbers of a step's tiles: a walk through shuffled passes."""
-        count, batch = len(self.examples), self.recipe.batch
-        first = draw.step * batch
+        """Latents, captions and numbers of a step's tiles: a walk through shuffled passes.
+
+        The numbers count in the tiles of that step's size, see :meth:`place`.
+        """
+        examples, first = self.place(draw.step)
         latents, captions, indices = [], [], []
-        for position in range(first, first + batch):
-            turn, place = divmod(position, count)
-            order = np.random.default_rng([self.recipe.seed, 7, turn]).permutation(count)
-            index = int(order[place])
-            mirror = self.examples.mirrored is not None and draw.numpy.random() < 0.5
-            source = self.examples.mirrored if mirror else self.examples.latents
+        for position in range(first, first + self.recipe.batch):
+            turn, place = divmod(position, len(examples))
+            index = int(self._order(7, turn, len(examples))[place])
+            mirror = examples.mirrored is not None and draw.numpy.random() < 0.5
+            source = examples.mirrored if mirror else examples.latents
             assert source is not None  # mirror is drawn only where there is one
             latents.append(source[index])
             indices.append(index)
-            captions.append(self._sentence(self.examples.captions[index], draw.numpy))
+            captions.append(self._sentence(examples.captions[index], draw.numpy))
         return torch.stack(latents), captions, indices
+
+    def place(self, step: int) -> tuple[Examples, int]:
+        """The size whose tiles step ``step`` takes, and its first place in their endless walk.
+
+        In each pass a size has the batches that its share of the tiles asks for, and their order
+        is shuffled; it hangs on the seed and the step alone.
+        """
+        batch = self.recipe.batch
+        if len(self.buckets) == 1:
+            return self.buckets[0], step * batch
+        counts = [-(-len(one) // batch) for one in self.buckets]
+        turn, place = divmod(step, sum(counts))
+        owners = np.repeat(np.arange(len(counts)), counts)
+        owners = owners[self._order(8, turn, sum(counts))]
+        owner = int(owners[place])
+        before = int((owners[:place] == owner).sum())
+        return self.buckets[owner], (turn * counts[owner] + before) * batch
+
+    def _order(self, purpose: int, turn: int, count: int) -> NDArray[np.int64]:
+        """The shuffled order of one pass; the last one is kept, a step asks for it often."""
+        key = purpose, turn, count
+        if key not in self._orders:
+            kept = [one for one in self._orders if one[1] >= turn - 1]
+            self._orders = {one: self._orders[one] for one in kept}
+            rng = np.random.default_rng([self.recipe.seed, purpose, turn])
+            self._orders[key] = rng.permutation(count)
+        return self._orders[key]
 
     def _sentence(self, captions: Sequence[str], rng: np.random.Generator) -> str:
         if rng.random() < self.recipe.caption_dropout:
@@ -122,14 +170,16 @@ class FinetuneTask:
         device = self.model.device
         noisy = self.schedule.mixed(x, noise, t)
         target = self.schedule.target(x, noise, t).to(device)
-        predicted = self.module(noisy.to(device), t.to(device), self._text(captions))
+        # a text encoder in training runs inside the module's forward pass, where processes meet
+        text = captions if self.trains_text else self._text(captions)
+        predicted = self.module(noisy.to(device), t.to(device), text)
         error: torch.Tensor = (predicted.float() - target).square().mean(dim=(1, 2, 3))
         return error
 
     def _text(self, captions: list[str]) -> TextCondition:
-        """Token states; kept from the first time on where no text encoder is trained."""
-        if self.trains_text:
-            return self.model.encode_text(captions)
+        """Token states of text encoders that are not trained; kept from the first time on."""
+        if self.texts is not None:
+            return self.texts.of(captions)
         for text in captions:
             if text not in self._texts:
                 with torch.no_grad():
@@ -140,9 +190,9 @@ class FinetuneTask:
         pooled = [one[1] for one in found if one[1] is not None]
         return TextCondition(context, torch.cat(pooled) if pooled else None)
 
-    def _reconstruction(self, indices: list[int]) -> torch.Tensor:
+    def _reconstruction(self, indices: list[int], examples: Examples) -> torch.Tensor:
         """The autoencoder's part: absolute error of pictures encoded and decoded again."""
-        vae, pixels = self.model.parts.vae, self.examples.pixels
+        vae, pixels = self.model.parts.vae, examples.pixels
         assert pixels is not None  # loaded where the autoencoder is trained
         grey = pixels[indices][:, None].expand(-1, 3, -1, -1).to(self.model.device, vae.dtype)
         signed = grey * 2 - 1
@@ -151,16 +201,18 @@ class FinetuneTask:
         return error
 
     @torch.no_grad()
-    def held_out(self, examples: Examples, most: int = 256) -> dict[str, float]:
-        """Mean error per bin of timesteps on tiles not trained on; the same noise every time.
+    def held_out(self, buckets: Sequence[Examples], most: int = 256) -> dict[str, float]:
+        """Mean error per bin of timesteps on tiles of any sizes; the same noise every time.
 
         Keys are ``mean`` and ``t0`` (least noise) to ``t9``.
         """
-        chosen = np.linspace(0, len(examples) - 1, min(len(examples), most)).astype(int).tolist()
+        places = [(one, index) for one in buckets for index in range(len(one))]
+        chosen = np.linspace(0, len(places) - 1, min(len(places), most)).astype(int).tolist()
         sums = np.zeros(BINS)
         counts = np.zeros(BINS)
-        for place, index in enumerate(chosen):
-            generator = torch.Generator().manual_seed(index)
+        for place, number in enumerate(chosen):
+            examples, index = places[number]
+            generator = torch.Generator().manual_seed(number)
             low = place % BINS
             t = torch.randint(
                 low * len(self.schedule) // BINS,
@@ -191,18 +243,41 @@ class Networks(nn.Module):
             {name: part.net for name, part in parts.items() if part.adapter}  # type: ignore[attr-defined]
         )
 
-    def forward(self, noisy: torch.Tensor, t: torch.Tensor, text: TextCondition) -> torch.Tensor:
-        """Prediction of the U-Net [n, c, h, w]."""
+    def forward(
+        self, noisy: torch.Tensor, t: torch.Tensor, text: TextCondition | list[str]
+    ) -> torch.Tensor:
+        """Prediction of the U-Net [n, c, h, w]; sentences are read by the text encoders here."""
         height, width = (side * self._model.cell for side in noisy.shape[-2:])
-        added = self._model.family.added_conditions(text, width, height)
+        read = self._model.encode_text(text) if isinstance(text, list) else text
+        added = self._model.family.added_conditions(read, width, height)
+        dtype = self.unet.dtype
         result: torch.Tensor = self.unet(
-            noisy.to(self._model.dtype),
+            noisy.to(dtype),
             t,
-            text.context.to(self._model.dtype),
+            read.context.to(dtype),
             added_cond_kwargs=added,
             return_dict=False,
         )[0]
         return result
+
+
+def _again(module: Any, *arguments: Any) -> Any:
+    """Gradient checkpointing of one block; DyLoRA draws the same ranks the second time."""
+    state, first = random.getstate(), True
+
+    def compute(*inner: Any) -> Any:
+        nonlocal first
+        if first:
+            first = False
+            return module(*inner)
+        now = random.getstate()
+        random.setstate(state)
+        try:
+            return module(*inner)
+        finally:
+            random.setstate(now)
+
+    return checkpoint(compute, *arguments, use_reentrant=False)
 
 
 def attach(model: LoadedModel, recipe: FinetuneRecipe) -> dict[str, Part]:

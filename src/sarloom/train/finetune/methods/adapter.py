@@ -61,7 +61,7 @@ class LycorisPart:
                 "down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q"
             )
         self.net.apply_to()
-        self.net.requires_grad_(True)
+        self.net.float().requires_grad_(True)  # also beside a network held in a shorter format
 
     def parameters(self) -> list[nn.Parameter]:
         """The low-rank weights."""
@@ -123,6 +123,9 @@ def _attach(cls: Any, part: LycorisPart, kind: str, settings: AdapterSettings) -
         }
     )
     extra: dict[str, Any] = {}
+    if kind in ("lora", "locon"):
+        # the two thin products on the activations: no changed copy of every weight is made and kept
+        extra["bypass_mode"] = True
     if kind == "dylora":
         # LyCORIS trains block b with alpha / (b + 1) but every loader scales by alpha / rank: the
         # two agree for blocks of one
