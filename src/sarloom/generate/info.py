@@ -67,6 +67,7 @@ def describe(info: ImageInfo) -> list[tuple[str, str]]:
         ("guidance", f"{record['guidance']:g}"),
         ("looks", looks),
         ("start image", f"{init['file']}, strength {init['strength']:g}" if init else ""),
+        *_controls(record.get("control")),
         ("model", f"{record['model']['name']} ({record['model']['family']})"),
         ("model hash", record["model"]["hash"]),
         ("ground spacing", f"{record['spacing_m']:g} m" if record["spacing_m"] else ""),
@@ -76,6 +77,14 @@ def describe(info: ImageInfo) -> list[tuple[str, str]]:
         ("software", record["software"]),
     ]
     return [(name, value) for name, value in lines if value]
+
+
+def _controls(control: dict[str, Any] | None) -> list[tuple[str, str]]:
+    """What led the image, a line each."""
+    if not control:
+        return []
+    lines = [("control", one["spec"]) for one in control["pictures"]]
+    return [*lines, *((name, f"{value}") for name, value in control["numbers"].items())]
 
 
 def _place(record: dict[str, Any]) -> str:
@@ -146,6 +155,18 @@ def _doubts(record: dict[str, Any]) -> list[str]:
             doubts.append(f"the start image {start} is not here")
         elif file_hash(start) != init["sha256"]:
             doubts.append(f"the start image {start} has changed since")
+    control = record.get("control") or {"pictures": [], "legend": None}
+    pictures = [
+        (one["spec"].partition("=")[2].rpartition("@")[0].rpartition(":")[0], one["sha256"])
+        for one in control["pictures"]
+    ]
+    if control["legend"]:
+        pictures.append((control["legend"]["file"], control["legend"]["sha256"]))
+    for name, wanted in pictures:
+        if not Path(name).is_file():
+            doubts.append(f"the control {name} is not here")
+        elif file_hash(Path(name)) != wanted:
+            doubts.append(f"the control {name} has changed since")
     if record["software"] != f"sarloom {__version__}":
         doubts.append(f"it was made with {record['software']}, here is sarloom {__version__}")
     return doubts

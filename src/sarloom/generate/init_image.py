@@ -45,7 +45,7 @@ class InitImage:
     sha256: str
 
 
-def read_init(path: Path, scale: str = "auto") -> InitImage:
+def read_init(path: Path, scale: str = "auto", flag: str = "--init") -> InitImage:
     """Read a PNG (8 or 16 bit), a float GeoTIFF or a complex GeoTIFF.
 
     Parameters
@@ -53,6 +53,8 @@ def read_init(path: Path, scale: str = "auto") -> InitImage:
     scale
         ``amplitude``, ``sigma_nought``, ``db``, or ``auto``: our own files say it themselves, other
         pictures are taken for amplitude, other GeoTIFFs must be told.
+    flag
+        Option that gave the path, for messages.
 
     Raises
     ------
@@ -62,14 +64,14 @@ def read_init(path: Path, scale: str = "auto") -> InitImage:
         If it is no image, or holds nothing but gaps.
     """
     if not path.is_file():
-        raise InputError(f"--init {path}: there is no such file")
+        raise InputError(f"{flag} {path}: there is no such file")
     reader = _read_tiff if path.suffix.lower() in TIFF_SUFFIXES else _read_picture
-    values, quantity, threshold = reader(path, scale)
+    values, quantity, threshold = reader(path, scale, flag)
     power = _to_power(values, quantity)
     if threshold is not None:
         power *= np.float32(threshold**2)
     calibrated = threshold is not None or quantity != "amplitude" or reader is _read_tiff
-    return InitImage(_fill_gaps(power, path), calibrated, file_hash(path))
+    return InitImage(_fill_gaps(power, path, flag), calibrated, file_hash(path))
 
 
 def file_hash(path: Path) -> str:
@@ -119,14 +121,14 @@ def to_model_pixels(
     return radiometry.to_pixel(power)
 
 
-def _read_picture(path: Path, scale: str) -> tuple[FloatArray, str, float | None]:
+def _read_picture(path: Path, scale: str, flag: str) -> tuple[FloatArray, str, float | None]:
     """A PNG or JPEG as values 0 to 1; with the amplitude at 1 if the file is one of ours."""
     from PIL import Image, UnidentifiedImageError
 
     try:
         with Image.open(path) as picture:
             if picture.width * picture.height > LARGEST_PIXELS:
-                raise InputError(f"--init {path} is larger than {LARGEST_PIXELS} pixels")
+                raise InputError(f"{flag} {path} is larger than {LARGEST_PIXELS} pixels")
             text = picture.info.get("sarloom")
             if picture.mode in ("I;16", "I;16B", "I;16L", "I"):
                 values = np.asarray(picture, np.float32) / np.float32(65535)
@@ -135,7 +137,7 @@ def _read_picture(path: Path, scale: str) -> tuple[FloatArray, str, float | None
             else:
                 values = np.asarray(picture.convert("L"), np.float32) / np.float32(255)
     except (UnidentifiedImageError, OSError, SyntaxError) as error:
-        raise FormatError(f"--init {path} cannot be read as an image: {error}") from error
+        raise FormatError(f"{flag} {path} cannot be read as an image: {error}") from error
     threshold = None
     if text and scale == "auto":
         record = _json_object(text)
@@ -144,7 +146,7 @@ def _read_picture(path: Path, scale: str) -> tuple[FloatArray, str, float | None
     return values, "amplitude" if scale == "auto" else scale, threshold
 
 
-def _read_tiff(path: Path, scale: str) -> tuple[FloatArray, str, float | None]:
+def _read_tiff(path: Path, scale: str, flag: str) -> tuple[FloatArray, str, float | None]:
     """First band of a TIFF; complex values become amplitude, gaps become NaN."""
     import rasterio
     from rasterio.errors import RasterioError
@@ -152,12 +154,12 @@ def _read_tiff(path: Path, scale: str) -> tuple[FloatArray, str, float | None]:
     try:
         with rasterio.open(path, driver="GTiff") as raster:
             if raster.width * raster.height > LARGEST_PIXELS:
-                raise InputError(f"--init {path} is larger than {LARGEST_PIXELS} pixels")
+                raise InputError(f"{flag} {path} is larger than {LARGEST_PIXELS} pixels")
             band = raster.read(1)
             tags = {**raster.tags(), **raster.tags(1)}
             nodata = raster.nodata
     except RasterioError as error:
-        raise FormatError(f"--init {path} cannot be read as a TIFF: {error}") from error
+        raise FormatError(f"{flag} {path} cannot be read as a TIFF: {error}") from error
     if np.iscomplexobj(band):
         return np.abs(band).astype(np.float32), "amplitude", None
     values = band.astype(np.float32)
@@ -167,10 +169,10 @@ def _read_tiff(path: Path, scale: str) -> tuple[FloatArray, str, float | None]:
         return values, scale, None
     if band.dtype.kind in "iu":
         return values, "amplitude", None
-    return values, _quantity_of(tags, path), None
+    return values, _quantity_of(tags, path, flag), None
 
 
-def _quantity_of(tags: dict[str, Any], path: Path) -> str:
+def _quantity_of(tags: dict[str, Any], path: Path, flag: str) -> str:
     """What the tags of a GeoTIFF say its values are."""
     lowered = {key.lower(): str(value).strip().lower() for key, value in tags.items()}
     for key in ("quantity", "sarloom_quantity", "scale", "radiometry"):
@@ -178,7 +180,7 @@ def _quantity_of(tags: dict[str, Any], path: Path) -> str:
         if found:
             return found
     raise InputError(
-        f"--init {path} does not say what its values are; add --init-scale amplitude, "
+        f"{flag} {path} does not say what its values are; add {flag}-scale amplitude, "
         "sigma_nought or db"
     )
 
@@ -192,11 +194,11 @@ def _to_power(values: FloatArray, quantity: str) -> FloatArray:
     return np.maximum(values, 0)
 
 
-def _fill_gaps(power: FloatArray, path: Path) -> FloatArray:
+def _fill_gaps(power: FloatArray, path: Path, flag: str) -> FloatArray:
     """Fill NaN and infinite pixels with the median of the rest."""
     valid = np.isfinite(power)
     if not valid.any():
-        raise FormatError(f"--init {path} holds no valid pixel")
+        raise FormatError(f"{flag} {path} holds no valid pixel")
     if valid.all():
         return power
     return np.where(valid, power, np.median(power[valid])).astype(np.float32)

@@ -127,6 +127,7 @@ def command_of(record: Mapping[str, Any], name: str | None = None, file_format: 
     parts += ["--model", record["model"]["source"]]
     for one in record.get("adapters", ()):
         parts += ["--adapter", one["spec"]]
+    parts += _control_words(record.get("control"))
     parts += ["--device", record["device"], "--dtype", record["dtype"]]
     parts += ["--threads", str(record["threads"])] if record.get("threads") else []
     parts += ["--format", file_format] if file_format != "png" else []
@@ -134,6 +135,41 @@ def command_of(record: Mapping[str, Any], name: str | None = None, file_format: 
     if record["prompt"].startswith("-"):
         parts = [*parts[:2], *parts[3:], "--", record["prompt"]]
     return shlex.join(parts)
+
+
+NUMBER_OPTIONS = {
+    "incidence_angle_deg": "incidence_deg",
+    "range_azimuth_deg": "look_azimuth_deg",
+    "spacing_m": "spacing_m",
+    "polarization": "polarization",
+}
+
+
+def _control_words(control: Mapping[str, Any] | None) -> list[str]:
+    """Controls of a record as options of the command."""
+    words: list[str] = []
+    for name, value in control_options(control).items():
+        flag = "--" + name.replace("_", "-")
+        for one in value if isinstance(value, tuple) else (value,):
+            words += [flag, str(one)]
+    return words
+
+
+def control_options(control: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Controls of a record as fields of the option table; those with their default are left out."""
+    if not control:
+        return {}
+    found: dict[str, Any] = {
+        "control": tuple(one["spec"] for one in control["pictures"]),
+        "control_model": tuple(control["models"]),
+    }
+    if control["scale"] != "auto":
+        found["control_scale"] = control["scale"]
+    if control["spacing_m"] is not None:
+        found["control_spacing_m"] = control["spacing_m"]
+    if control["legend"]:
+        found["legend"] = Path(control["legend"]["file"])
+    return found | {NUMBER_OPTIONS[name]: value for name, value in control["numbers"].items()}
 
 
 def options_of(record: Mapping[str, Any], **changes: Any) -> GenerateOptions:
@@ -160,6 +196,7 @@ def options_of(record: Mapping[str, Any], **changes: Any) -> GenerateOptions:
         "dtype": record["dtype"],
         "threads": record.get("threads") or 0,
     }
+    values |= control_options(record.get("control"))
     if init:
         values |= {"strength": init["strength"], "init_scale": init["scale"]}
     return GenerateOptions(**{**values, **changes})

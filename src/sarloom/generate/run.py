@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,8 @@ import numpy as np
 from ..errors import InputError, ModelError
 from ..options.generate import GenerateOptions
 from .contact_sheet import save_contact_sheet
+from .control import Controls, save_previews
+from .control_request import ControlRequest, parse_request
 from .init_image import InitImage, read_init, to_model_pixels
 from .prompts import clean_prompt, truncation_warning
 from .record import make_record
@@ -51,6 +53,7 @@ class Request:
     options: GenerateOptions
     size: tuple[int, int] | None
     init: InitImage | None
+    control: ControlRequest = field(default_factory=ControlRequest)
 
 
 def generate(
@@ -166,7 +169,26 @@ def check_request(options: GenerateOptions) -> Request:
     parse_adapters(options.adapter)
     init = None if options.init is None else read_init(options.init, options.init_scale)
     cleaned = dataclasses.replace(options, prompt=prompt, negative=negative)
-    return Request(cleaned, size, init)
+    return Request(cleaned, size, init, parse_request(cleaned))
+
+
+def preview(options: GenerateOptions) -> list[Path]:
+    """Write what the control pictures of a call become; no image is made.
+
+    Raises
+    ------
+    InputError, ModelError
+        As :func:`run`.
+    """
+    from ..models.load import load_model
+
+    request = check_request(options)
+    folder = prepare_folder(options.out)
+    model = load_model(options.model, options.device, options.dtype)
+    width, height = request.size or default_size(model.native_size)
+    check_size(width, height, model.cell)
+    controls = Controls(model, request.control, width, height)
+    return save_previews(controls, folder, options.name or slug(request.options.prompt))
 
 
 def prepare_folder(folder: Path) -> Path:
@@ -228,13 +250,19 @@ def _produce(
     check_size(width, height, model.cell)
     specs = parse_adapters(options.adapter)
     adapters = Adapters(model, specs) if specs else None
+    controls = Controls(model, request.control, width, height) if request.control else None
     looks = effective_looks(options.looks, model.radiometry, options.complex)
     _warn(model, options, on_warning)
+    for doubt in controls.doubts(model) if controls is not None else ():
+        _say(doubt, on_warning)
     settings = SampleSettings(
         options.steps, options.guidance, options.scheduler, options.spacing, options.strength
     )
     init_sha256 = None if request.init is None else request.init.sha256
     record = make_record(options, model, width, height, looks, init_sha256, specs)
+    spacing = model.radiometry.spacing_m if options.spacing_m is None else options.spacing_m
+    if controls is not None:
+        record |= {"control": controls.record(), "spacing_m": spacing}
     with torch.inference_mode():
         if adapters is not None:
             adapters.at(0.0)  # the words are read once, with what works from the first step on
@@ -247,7 +275,7 @@ def _produce(
             if on_step is not None:
                 on_step(number, options.count, step, steps)
 
-        pixels = sample(model, text, settings, width, height, seed, start, tell, adapters)
+        pixels = sample(model, text, settings, width, height, seed, start, tell, adapters, controls)
         yield _finish(pixels, model, record, looks, seed, options.complex)
 
 
@@ -286,7 +314,7 @@ def _finish(
         seed=seed,
         threshold=threshold,
         calibration=radiometry.calibration,
-        spacing_m=radiometry.spacing_m,
+        spacing_m=record["spacing_m"],
         record={**record, "seed": seed, "threshold": threshold, "channel_spread": spread},
         complex=speckled.complex,
     )
@@ -296,7 +324,13 @@ def _warn(model: LoadedModel, options: GenerateOptions, on_warning: OnWarning | 
     """Tell about words the model will not read."""
     for text, what in ((options.prompt, "prompt"), (options.negative, "negative prompt")):
         message = truncation_warning(model.parts.tokenizers, text, what) if text else None
-        if message and on_warning is not None:
-            on_warning(message)
-        elif message:
-            warnings.warn(message, UserWarning, stacklevel=3)
+        if message:
+            _say(message, on_warning)
+
+
+def _say(message: str, on_warning: OnWarning | None) -> None:
+    """A warning to whoever listens."""
+    if on_warning is not None:
+        on_warning(message)
+    else:
+        warnings.warn(message, UserWarning, stacklevel=4)

@@ -21,6 +21,8 @@ from .schedule import build_scheduler
 if TYPE_CHECKING:
     import torch
 
+    from .control import Controls
+
 OnStep = Callable[[int, int], None]
 """Called after every denoising step with (steps done, steps of this image)."""
 
@@ -59,6 +61,7 @@ def sample(
     init: torch.Tensor | None = None,
     on_step: OnStep | None = None,
     adapters: Adapters | None = None,
+    controls: Controls | None = None,
 ) -> torch.Tensor:
     """Denoise one image and decode it.
 
@@ -66,6 +69,8 @@ def sample(
     ----------
     init
         Latent [1, c, h, w] of an image to start from (image-to-image); ``None`` for pure noise.
+    controls
+        Pictures and numbers that lead it.
 
     Returns
     -------
@@ -96,6 +101,7 @@ def sample(
             generator,
             on_step,
             adapters,
+            controls,
         )
         return model.decode(latents)[0].cpu()
 
@@ -129,6 +135,7 @@ def denoise(
     generator: torch.Generator,
     on_step: OnStep | None = None,
     adapters: Adapters | None = None,
+    controls: Controls | None = None,
 ) -> torch.Tensor:
     """Run the reverse process over ``times``; returns the clean latent."""
     import torch
@@ -141,12 +148,14 @@ def denoise(
             adapters.at(index / len(times))
         z = scheduler.scale_model_input(latents, t).to(model.dtype)
         z = torch.cat([z, z]) if guided else z
+        led = {} if controls is None else controls.at(z, t, text, added, index / len(times))
         epsilon = unet(
             z,
             t,
             encoder_hidden_states=text.context,
             added_cond_kwargs=added,
             return_dict=False,
+            **led,
         )[0].float()
         if guided:
             epsilon = guide(epsilon, guidance)

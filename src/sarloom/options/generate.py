@@ -85,6 +85,51 @@ class GenerateOptions:
         "and the part of the steps in which it works; may be repeated",
         metavar="FILE:SCALE@START-STOP",
     )
+    control: tuple[str, ...] = option(
+        (),
+        "lead the image by a picture: sketch, segmentation, optical, satellite or simulated, its "
+        "weight, and the part of the steps in which it works; may be repeated",
+        metavar="KIND=FILE:WEIGHT@START-STOP",
+    )
+    control_model: tuple[str, ...] = option(
+        (),
+        "control network to use: a run or a ControlNet folder, as KIND=FOLDER where the folder "
+        "does not say its kind; may be repeated (default: the model's own)",
+        metavar="FOLDER",
+    )
+    control_scale: str = option(
+        "auto",
+        "what the values of radar pictures of --control are, as --init-scale",
+        choices=("auto", "amplitude", "sigma_nought", "db"),
+    )
+    control_spacing_m: float | None = option(
+        None,
+        "ground distance between pixels of --control pictures that do not say it; without it they "
+        "are stretched over the image [m]",
+        minimum=0.001,
+        maximum=1000.0,
+    )
+    legend: Path | None = option(
+        None,
+        "CSV or JSON that names the classes of a segmentation map, by pixel value or colour",
+        metavar="FILE",
+    )
+    preview_control: bool = option(
+        False, "write what each --control picture becomes, and make no image"
+    )
+    incidence_deg: float | None = option(
+        None, "incidence angle that the image shall have [deg]", minimum=10.0, maximum=85.0
+    )
+    look_azimuth_deg: float | None = option(
+        None, "direction of growing range, clockwise from north [deg]", minimum=0.0, maximum=360.0
+    )
+    spacing_m: float | None = option(
+        None, "ground distance between pixels that the image shall have [m]", minimum=0.05,
+        maximum=50.0,
+    )  # fmt: skip
+    polarization: str | None = option(
+        None, "polarisation that the image shall have: HH, HV, VH or VV", metavar="TX+RX"
+    )
     format: str = option("png", "files to write", choices=FORMATS, short="-f")
     name: str | None = option(
         None, "first part of the file names (default: made from the prompt)", metavar="NAME"

@@ -19,9 +19,14 @@ def generate(options: GenerateOptions) -> list[Path]:
 
     Files are named even if the run is stopped half way: what is finished stays.
     """
-    from ..generate.run import run
+    from ..generate.run import preview, run
 
     files: list[Path] = []
+    if options.preview_control:
+        files = preview(options)
+        for path in files:
+            console.say(str(path))
+        return files
     try:
         with console.progress("generate") as tick:
             images = run(options, on_step=image_steps(tick), on_warning=console.warn)

@@ -27,18 +27,18 @@ def plain_network(folder: Path, class_name: str, dtype: torch.dtype) -> nn.Modul
         upcast = config.get("upcast_attention") and dtype != torch.float32
         if upcast or unet.why_not(config):
             return None
-        return _fill(unet.UNet, {"config": config}, folder, dtype)
+        return fill(unet.UNet, {"config": config}, folder, dtype)
     if class_name == "AutoencoderKL":
         if autoencoder.why_not(config):
             return None
-        return _fill(autoencoder.Autoencoder, {"config": config}, folder, dtype)
+        return fill(autoencoder.Autoencoder, {"config": config}, folder, dtype)
     if text.why_not(config):
         return None
     projected = class_name == "CLIPTextModelWithProjection"
-    return _fill(text.TextEncoder, {"config": config, "projected": projected}, folder, dtype)
+    return fill(text.TextEncoder, {"config": config, "projected": projected}, folder, dtype)
 
 
-def _fill(network_class: Any, settings: dict[str, Any], folder: Path, dtype: Any) -> nn.Module:
+def fill(network_class: Any, settings: dict[str, Any], folder: Path, dtype: Any) -> nn.Module:
     """Build a network without memory and give it the tensors of the file."""
     with torch.device("meta"):
         network: nn.Module = network_class(**settings)

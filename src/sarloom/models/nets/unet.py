@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any, cast
 
@@ -173,6 +173,8 @@ class UNet(nn.Module):
         encoder_hidden_states: Tensor,
         added_cond_kwargs: dict[str, Tensor] | None = None,
         return_dict: bool = False,
+        down_block_additional_residuals: Sequence[Tensor] | None = None,
+        mid_block_additional_residual: Tensor | None = None,
     ) -> tuple[Tensor]:
         """The call of diffusers' class with ``return_dict=False``.
 
@@ -186,6 +188,8 @@ class UNet(nn.Module):
             Text [n, tokens, width].
         added_cond_kwargs
             SDXL's ``text_embeds`` [n, width] and ``time_ids`` [n, 6].
+        down_block_additional_residuals, mid_block_additional_residual
+            What controls add to the skips, one per skip, and to the middle.
         """
         time = self._time(timestep, sample, added_cond_kwargs)
         text = encoder_hidden_states
@@ -202,6 +206,11 @@ class UNet(nn.Module):
         for resnet, attend in self.mid_block.pairs():
             h = resnet(h, time)
             h = attend(h, text) if attend else h
+        if down_block_additional_residuals is not None:
+            pairs = zip(skips, down_block_additional_residuals, strict=True)
+            skips = [skip + residual for skip, residual in pairs]
+        if mid_block_additional_residual is not None:
+            h = h + mid_block_additional_residual
         for block in cast(Iterable[Block], self.up_blocks):
             for resnet, attend in block.pairs():
                 h = resnet(torch.cat([h, skips.pop()], dim=1), time)

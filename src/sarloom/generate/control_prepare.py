@@ -1,0 +1,33 @@
+"""How each kind of picture becomes what a control reads: one small file each, one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..models.control_kinds import KINDS
+from . import (
+    control_optical,
+    control_satellite,
+    control_segmentation,
+    control_simulated,
+    control_sketch,
+)
+from .control_frame import Frame, Place
+from .control_picture import PrepareSettings
+
+FloatArray = NDArray[np.float32]
+Prepare = Callable[[Path, Place, Frame, PrepareSettings], FloatArray]
+"""A file, how it lies, the grid wanted and settings -> pixels in [0, 1], [channels, h, w]."""
+
+PREPARE: dict[str, Prepare] = {
+    "sketch": control_sketch.prepare,
+    "segmentation": control_segmentation.prepare,
+    "optical": control_optical.prepare,
+    "satellite": control_satellite.prepare,
+    "simulated": control_simulated.prepare,
+}
+assert set(PREPARE) == set(KINDS)
