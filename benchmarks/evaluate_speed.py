@@ -1,0 +1,98 @@
+"""Time of co-occurrence features against scikit-image, and of FD and KID against torchmetrics.
+
+pip install scikit-image torchmetrics    # into an environment that has sarloom
+python benchmarks/evaluate_speed.py
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from sarloom.evaluate.metrics.features import frechet, kernel_distance
+from sarloom.evaluate.summaries.glcm import DIRECTIONS, FEATURES, cooccurrence, haralick
+
+
+def best(work: Callable[[], Any], times: int = 5) -> tuple[float, Any]:
+    """Shortest of several processor times [s], and the last answer."""
+    found = []
+    for _ in range(times):
+        start = time.process_time()
+        answer = work()
+        found.append(time.process_time() - start)
+    return min(found), answer
+
+
+def texture() -> None:
+    from skimage.feature import graycomatrix, graycoprops
+
+    levels = np.random.default_rng(0).integers(0, 32, (512, 512)).astype(np.uint16)
+    distances, angles = [1, 2, 4], [0, np.pi / 4, np.pi / 2, 3 * np.pi / 4]
+
+    def theirs() -> np.ndarray:
+        found = graycomatrix(levels, [1], angles, 32, symmetric=True, normed=True)
+        for distance in distances[1:]:
+            graycomatrix(levels, [distance], angles, 32, symmetric=True, normed=True)
+        for _ in distances:
+            values = [graycoprops(found, name) for name in FEATURES]
+        return np.array(values)[:, 0].T
+
+    def ours() -> np.ndarray:
+        offsets = tuple((d * down, d * right) for d in distances for down, right in DIRECTIONS)
+        return haralick(cooccurrence(levels, offsets))
+
+    (a, expected), (b, found) = best(theirs), best(ours)
+    order = [DIRECTIONS.index(one) for one in ((0, 1), (1, 1), (1, 0), (1, -1))]
+    gap = np.max(np.abs(found[order] / expected - 1)[:, [0, 1, 2, 3, 5]])
+    print(f"GLCM 512 x 512, 12 offsets: scikit-image {a * 1e3:.1f} ms, sarloom {b * 1e3:.1f} ms, "
+          f"{a / b:.1f} times; largest relative gap {gap:.1e}")  # fmt: skip
+
+
+def distances() -> None:
+    import torch
+    from torchmetrics.image.fid import FrechetInceptionDistance
+    from torchmetrics.image.kid import KernelInceptionDistance
+
+    rng = np.random.default_rng(0)
+    for dimensions, count in ((64, 2000), (768, 2000)):
+        first = rng.normal(size=(count, dimensions)).astype(np.float32)
+        second = (rng.normal(size=(count, dimensions)) * 1.2 + 0.1).astype(np.float32)
+
+        def features(x: torch.Tensor) -> torch.Tensor:
+            return x.flatten(1)
+
+        network = torch.nn.Flatten()
+        network.num_features = dimensions  # type: ignore[assignment]
+        a, b = (torch.from_numpy(x)[:, :, None, None] for x in (first, second))
+
+        def fid(network: torch.nn.Module = network, a: Any = a, b: Any = b) -> float:
+            metric = FrechetInceptionDistance(
+                feature=network, normalize=False, input_img_size=(a.shape[1], 1, 1)
+            )
+            metric.update(a, real=True)
+            metric.update(b, real=False)
+            return float(metric.compute())
+
+        def kid(network: torch.nn.Module = network, a: Any = a, b: Any = b) -> float:
+            metric = KernelInceptionDistance(feature=network, subsets=100, subset_size=1000)
+            metric.update(a, real=True)
+            metric.update(b, real=False)
+            return float(metric.compute()[0])
+
+        x, y = first.astype(np.float64), second.astype(np.float64)
+        pairs: tuple[tuple[str, Callable[[], float], Callable[[], float]], ...] = (
+            ("FD", fid, lambda x=x, y=y: frechet(x, y)),
+            ("KID", kid, lambda x=x, y=y: kernel_distance(x, y)),
+        )
+        for name, theirs, ours in pairs:
+            (t, expected), (o, found) = best(theirs, 2), best(ours, 2)
+            print(f"{name} {count} x {dimensions}: torchmetrics {t:.3f} s ({expected:.5f}), "
+                  f"sarloom {o:.3f} s ({found:.5f}), {t / o:.1f} times")  # fmt: skip
+
+
+if __name__ == "__main__":
+    texture()
+    distances()

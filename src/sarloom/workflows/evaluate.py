@@ -1,0 +1,100 @@
+"""How real generated images are."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from .. import console
+
+if TYPE_CHECKING:
+    from ..evaluate.collect import ImageSet, Level
+    from ..evaluate.image import PixelMeaning, RadarImage
+    from ..options.evaluate import EvaluateOptions
+    from ..tiles.store import TileSet
+
+
+def evaluate(options: EvaluateOptions) -> Path:
+    """Compare generated images with real ones; print the table and write the report's folder."""
+    from ..evaluate.encoders import features_of
+    from ..evaluate.figures import need_matplotlib
+    from ..evaluate.page import write_report
+    from ..evaluate.report import HEADER, make_report, table_rows
+    from ..options.table import as_plain
+
+    need_matplotlib()
+    real = _images(options, options.real, options.pixel, options.split, "--pixel")
+    meaning = options.generated_pixel or options.pixel
+    option = "--generated-pixel" if options.pixel else "--pixel"
+    generated = _images(options, options.generated, meaning, None, option)
+    extra, metrics = features_of(options.encoder)
+    with console.progress("evaluate") as tick:
+        report = make_report(
+            real, generated, as_plain(options), cast("Level", options.level), options.looks,
+            options.draws, options.seed, extra, metrics, tick,
+        )  # fmt: skip
+        written = write_report(report, real, generated, options.out)
+    if options.json:
+        console.say(json.dumps(report.as_plain(), indent=2))
+    else:
+        console.table(HEADER, table_rows(report))
+        for finding in report.findings:
+            console.note(finding.text)
+    for warning in report.warnings:
+        console.warn(warning)
+    console.note(f"report: {written}")
+    return written
+
+
+def _images(
+    options: EvaluateOptions, source: Path, meaning: str | None, split: str | None, option: str
+) -> ImageSet:
+    """A tile set or a folder of images."""
+    from ..evaluate.files import ImageFolder, PixelsSaid
+    from ..tiles.ledger import MANIFEST
+
+    if (source / MANIFEST).is_file():
+        from ..tiles.store import open_tiles
+
+        return _Tiles(open_tiles(source, split), options.limit)
+    said = PixelsSaid(cast("PixelMeaning | None", meaning), options.db_window, option)
+    return ImageFolder(source, said, options.limit)
+
+
+class _Tiles:
+    """Tiles of a set as radar images."""
+
+    def __init__(self, tiles: TileSet, limit: int | None) -> None:
+        import numpy as np
+
+        self.title = str(tiles.folder)
+        self._tiles = tiles
+        count = len(tiles) if limit is None else min(limit, len(tiles))
+        self._rows = np.linspace(0, max(len(tiles) - 1, 0), count).astype(int)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def image(self, index: int) -> RadarImage:
+        import numpy as np
+
+        from ..evaluate.image import RadarImage
+        from ..tiles.store import row_amplitude
+
+        row = self._tiles.row(int(self._rows[index]))
+        return RadarImage(
+            row["id"],
+            np.square(row_amplitude(row)),
+            looks=row["looks"],
+            calibration=row["calibration"],
+            ceiling=_ceiling(row),
+            caption=row["text"] or None,
+        )
+
+
+def _ceiling(row: dict[str, Any]) -> float:
+    """Power at the end of a tile's tone."""
+    if row["tone"] == "db":
+        return float(10 ** (row["high_db"] / 10))
+    return float(row["threshold"]) ** 2
