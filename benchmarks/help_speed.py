@@ -1,6 +1,6 @@
 """How long `sarloom --help` and each command's `--help` take, process start included.
 
-    python benchmarks/help_speed.py [REPEATS]
+python benchmarks/help_speed.py [REPEATS]
 """
 
 from __future__ import annotations

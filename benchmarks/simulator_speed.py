@@ -30,15 +30,24 @@ def scene() -> World:
     canvas = Canvas("benchmark", SIZE, AIRBORNE.spacing_m, 1, rng)
     side = canvas.extent_m
     canvas.cover(canvas.polygon([(0, 0), (side, 0), (side, side / 4), (0, side / 4)]), "crop_low")
-    canvas.cover(canvas.polygon([(0, 0.9 * side), (side, 0.9 * side), (side, side), (0, side)]),
-                 "water")
+    canvas.cover(
+        canvas.polygon([(0, 0.9 * side), (side, 0.9 * side), (side, side), (0, side)]), "water"
+    )
     low, high, right = side / 4, side / 2, side / 3
     wood = canvas.polygon([(0, low), (right, low), (right, high), (0, high)])
     for x, y in canvas.scatter_points(wood, 5.0):
         canvas.tree(x, y, rng.uniform(2, 3.5), rng.uniform(6, 12))
     for k in range(60):
-        canvas.box(side * (0.1 + 0.08 * (k % 10)), side * (0.55 + 0.05 * (k // 10)), 14, 9, 6,
-                   10.0 * k, roof="gable", material="roof_tile")
+        canvas.box(
+            side * (0.1 + 0.08 * (k % 10)),
+            side * (0.55 + 0.05 * (k // 10)),
+            14,
+            9,
+            6,
+            10.0 * k,
+            roof="gable",
+            material="roof_tile",
+        )
     return canvas.world
 
 
@@ -98,8 +107,9 @@ def measure(repeats: int) -> dict[str, float]:
     chosen = range(0, SIZE, 64)
     start = time.perf_counter()
     plain = [
-        render_plainly(bare_surface(world, slice(top + r, top + r + 1)),
-                       AIRBORNE.incidence_angle_deg)
+        render_plainly(
+            bare_surface(world, slice(top + r, top + r + 1)), AIRBORNE.incidence_angle_deg
+        )
         for r in chosen
     ]
     plain_s = (time.perf_counter() - start) * SIZE / len(chosen)

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from .errors import ModelError
+
 
 @contextmanager
 def write_aside(path: Path) -> Iterator[Path]:
@@ -29,6 +31,26 @@ def write_aside(path: Path) -> Iterator[Path]:
     except BaseException:
         aside.unlink(missing_ok=True)
         raise
+
+
+WEIGHTS = Path(__file__).resolve().parent / "weights"
+
+
+def shipped_model(name: str) -> Path:
+    """Folder of a model that ships inside the package.
+
+    Raises
+    ------
+    ModelError
+        If this installation holds no such model.
+    """
+    folder = WEIGHTS / name
+    if not (folder / "config.json").is_file():
+        raise ModelError(
+            f"this installation has no model {name!r} (nothing at {folder}); install the package "
+            f"anew, or make it with `sarloom train recipes/{name}.toml`"
+        )
+    return folder
 
 
 def sha256_of(path: Path) -> str:

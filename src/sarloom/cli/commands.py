@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from ..options.archive import IndexOptions, SearchOptions
 from ..options.captions import ScoreCaptionsOptions
+from ..options.captions_run import (
+    RewriteCaptionsOptions,
+    RunCaptionsOptions,
+    ViewCaptionsOptions,
+)
+from ..options.captions_train import TrainCaptionsOptions
 from ..options.demo import DemoOptions
+from ..options.evaluate import EvaluateOptions
 from ..options.generate import GenerateOptions
 from ..options.info import InfoOptions
 from ..options.simulate import SimulateOptions
@@ -21,7 +28,7 @@ from .build import Command
 GROUPS: dict[str, str] = {
     "archive": "List radar products and find them again.",
     "tiles": "Cut products into tiles to train on.",
-    "captions": "Score captions of images.",
+    "captions": "Caption tile sets; score captions.",
 }
 """First word of a grouped command -> what the group is about."""
 
@@ -108,6 +115,42 @@ COMMANDS: tuple[Command, ...] = (
         notes="PNGs have 8 bits unless `--bits 16`; GeoTIFFs hold float32 amplitude.",
     ),
     Command(
+        name="captions run",
+        table=RunCaptionsOptions,
+        workflow="captions_run",
+        summary="Caption a tile set from its optical pictures or from maps.",
+        example="sarloom captions run tiles --captioner embedded --count 3",
+        notes="[Captioning a tile set](../captions-run.md) shows what comes out. Stopped at any "
+        "moment, the same command goes on where it was.",
+    ),
+    Command(
+        name="captions rewrite",
+        table=RewriteCaptionsOptions,
+        workflow="captions_rewrite",
+        summary="Rewrite captions of optical pictures for radar.",
+        example="sarloom captions rewrite dataset_rsicd.json --out rsicd-radar.json",
+        notes="Prints what was changed, counted. A tile set is changed in place, its captions kept "
+        "in `captions_original`.",
+    ),
+    Command(
+        name="captions view",
+        table=ViewCaptionsOptions,
+        workflow="captions_view",
+        summary="Make a page of radar, optical picture, caption and what may be wrong with it.",
+        example="sarloom captions view tiles --out captions.html",
+    ),
+    Command(
+        name="captions train",
+        table=TrainCaptionsOptions,
+        workflow="captions_train",
+        summary="Teach a captioner an annotated set of images, and score it.",
+        example="sarloom captions train --annotations dataset_rsicd.json --images RSICD_images "
+        "--base blip --out runs/rsicd",
+        notes="[Captions](../captions.md) shows what comes out. Several sets are mixed by giving "
+        "`--annotations` and `--images` several times. Stopped at any moment, the same command "
+        "goes on where it was.",
+    ),
+    Command(
         name="captions score",
         table=ScoreCaptionsOptions,
         workflow="captions_score",
@@ -116,6 +159,16 @@ COMMANDS: tuple[Command, ...] = (
         "--hypotheses captions.json --split test",
         notes="[Captions](../captions.md) explains the figures and what they rest on. METEOR needs "
         "Java and `pip install 'sarloom[meteor]'`; without them its row says so.",
+    ),
+    Command(
+        name="evaluate",
+        table=EvaluateOptions,
+        workflow="evaluate",
+        summary="Score generated images against real ones: law, speckle, texture, features.",
+        example="sarloom evaluate --real tiles --generated out/harbours --out report",
+        notes="Prints a table and writes `report.html`, `report.json` and figures. "
+        "[Evaluation](../evaluate.md) explains every figure. What pixels mean is read from the "
+        "files or asked for (`--pixel`), never guessed.",
     ),
     Command(
         name="info",

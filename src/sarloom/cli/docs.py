@@ -8,9 +8,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from ..options.captioner_recipe import CaptionerRecipe
 from ..options.fields import OptionField, option_fields
 from ..options.finetune import FinetuneRecipe
 from ..options.recipe import EmbeddedRecipe
+from ..options.sarclip import SarclipRecipe
 from .build import Command
 from .commands import COMMANDS
 
@@ -60,6 +62,8 @@ def pages() -> dict[str, str]:
     return {
         "index.md": index_page(),
         "recipe.md": recipe_page(EmbeddedRecipe, "Recipes of the embedded model"),
+        "captioner.md": recipe_page(CaptionerRecipe, "Recipes of the embedded captioner"),
+        "sarclip.md": recipe_page(SarclipRecipe, "Recipes of the image-text model"),
         "finetune.md": recipe_page(FinetuneRecipe, "Recipes of fine-tuning"),
         **found,
     }

@@ -62,6 +62,26 @@ def load_table(cls: type[Table], path: Path, overrides: Iterable[str] = ()) -> T
     return table
 
 
+def peek(path: Path, key: str) -> Any:
+    """One key of a TOML file, or of what it extends, before it is known what the file is.
+
+    ``None`` where nobody sets it or a file cannot be read: ``load_table`` says what is wrong.
+    """
+    seen: set[Path] = set()
+    while path.resolve() not in seen:
+        seen.add(path.resolve())
+        try:
+            document = tomllib.loads(path.read_text("utf-8"))
+        except (OSError, ValueError):
+            return None
+        if key in document:
+            return document[key]
+        if not isinstance(document.get("extends"), str):
+            return None
+        path = path.parent / document["extends"]
+    return None
+
+
 def _read(path: Path, fields: dict[str, OptionField], seen: tuple[Path, ...]) -> dict[str, Any]:
     """Checked values of one file on top of those it extends."""
     if path.resolve() in seen:

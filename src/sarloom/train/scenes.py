@@ -90,21 +90,21 @@ def make_scenes(
 ) -> None:
     """Simulate at least ``count`` scenes, in whole shards."""
     folder.mkdir(parents=True, exist_ok=True)
-    shards = -(-count // SHARD)
+    whole = -(-count // SHARD)
     with ProcessPoolExecutor(workers) as pool:
         jobs = [
             pool.submit(make_shard, folder, n, seed, size, radiometry, mixture_share)
-            for n in range(shards)
+            for n in range(whole)
         ]
         for done, job in enumerate(jobs):
             job.result()
-            report(f"scenes {(done + 1) * SHARD}/{shards * SHARD}")
+            report(f"scenes {(done + 1) * SHARD}/{whole * SHARD}")
 
 
 def load_scenes(folder: Path, limit: int | None = None) -> SceneSet:
     """Read the shards that are there, at most ``limit`` scenes."""
     pixels, kinds, texts = [], [], []
-    for shard_pixels, shard_kinds, shard_texts in _shards(folder):
+    for shard_pixels, shard_kinds, shard_texts in shards(folder):
         pixels.append(shard_pixels)
         kinds += shard_kinds
         texts += shard_texts
@@ -113,7 +113,8 @@ def load_scenes(folder: Path, limit: int | None = None) -> SceneSet:
     return SceneSet(np.concatenate(pixels)[:limit], kinds[:limit], texts[:limit])
 
 
-def _shards(folder: Path) -> Iterator[tuple[NDArray[np.uint8], list[str], list[list[str]]]]:
+def shards(folder: Path) -> Iterator[tuple[NDArray[np.uint8], list[str], list[list[str]]]]:
+    """Pixels, kinds and captions of each shard that is there."""
     for path in sorted(folder.glob("scenes-*.npz")):
         with np.load(path, allow_pickle=False) as shard:
             kinds, texts = json.loads(str(shard["text"]))

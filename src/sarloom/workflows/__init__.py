@@ -5,16 +5,23 @@ inside the functions, so that a command pays only for what it uses.
 """
 
 from .archive import index, search
-from .captions import captions_score
+from .captions import captions_score, captions_train
+from .captions_run import captions_rewrite, captions_run, captions_view
 from .demo import demo
+from .evaluate import evaluate
 from .images import generate, info
 from .scenes import simulate
 from .tiles import tiles_build, tiles_check, tiles_export, tiles_stats, tiles_view
 from .train import train
 
 __all__ = [
+    "captions_rewrite",
+    "captions_run",
     "captions_score",
+    "captions_train",
+    "captions_view",
     "demo",
+    "evaluate",
     "generate",
     "index",
     "info",

@@ -58,9 +58,13 @@ def _simulated_tile(job: Job) -> SyntheticTile:
     from ..simulate.archive import simulate
     from ..simulate.captions import with_domain
     from ..simulate.maps import segmentation_image
+    from ..simulate.radar import observe
+    from ..simulate.scene import child_rng
     from ..tiles.synthetic import SyntheticTile
 
     scene = simulate(job)
+    sensor, rng = scene.radar.sensor, child_rng(scene.kind, scene.seed, "simulated")
+    again = observe(scene.reflectivity, sensor, rng)
     return SyntheticTile(
         kind=scene.kind,
         seed=scene.seed,
@@ -78,4 +82,5 @@ def _simulated_tile(job: Job) -> SyntheticTile:
         center_frequency_hz=scene.radar.sensor.frequency_ghz * 1e9,
         satellite_spacing_m=scene.satellite.spacing_m,
         satellite_looks=scene.satellite.looks,
+        simulated=again.sigma_nought,
     )
