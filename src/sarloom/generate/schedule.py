@@ -107,7 +107,13 @@ def build_scheduler(name: str, spacing: str, config: Mapping[str, Any]) -> Any:
 
 
 def library_scheduler(name: str, spacing: str, config: Mapping[str, Any]) -> Any:
-    """The scheduler of diffusers for one image; parameters as :func:`build_scheduler`."""
+    """The scheduler of diffusers for one image; parameters as :func:`build_scheduler`.
+
+    Raises
+    ------
+    InputError
+        If it does not know the schedule that the model was trained on.
+    """
     sampler = check_spacing(name, spacing)
     module = importlib.import_module(f"diffusers.schedulers.scheduling_{sampler.module}")
     scheduler_class = getattr(module, sampler.class_name)
@@ -115,5 +121,10 @@ def library_scheduler(name: str, spacing: str, config: Mapping[str, Any]) -> Any
     if len(sampler.spacings) > 1:
         settings |= SPACING_SETTINGS[spacing]
     accepted = scheduler_class._get_init_keys(scheduler_class)
+    if config.get("rescale_betas_zero_snr") and "rescale_betas_zero_snr" not in accepted:
+        raise InputError(
+            f"--scheduler {name} cannot sample a model trained with zero terminal SNR; choose "
+            "ddim, ddpm, euler, euler_a, dpm++ or unipc"
+        )
     base = {key: value for key, value in config.items() if key in accepted}
     return scheduler_class(**{**base, **settings})

@@ -19,10 +19,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..models.noise import ZERO_SNR, alphas_bar
+
 PLAIN: dict[str, Any] = {
     "trained_betas": None,
     "thresholding": False,
-    "rescale_betas_zero_snr": False,
     "use_karras_sigmas": (None, False),
     "use_exponential_sigmas": (None, False),
     "use_beta_sigmas": (None, False),
@@ -50,6 +51,8 @@ def why_not(config: Mapping[str, Any], needs_no_clipping: bool) -> str | None:
         return "beta_schedule"
     if config.get("prediction_type", "epsilon") not in ("epsilon", "v_prediction"):
         return "prediction_type"
+    if config.get(ZERO_SNR) and config.get("prediction_type") != "v_prediction":
+        return ZERO_SNR  # noise alone says nothing of the image
     for key, allowed in PLAIN.items():
         if key in config:
             good = allowed if isinstance(allowed, tuple) else (allowed,)
@@ -65,13 +68,8 @@ class Solver:
     default_spacing = "linspace"
 
     def __init__(self, config: Mapping[str, Any]) -> None:
-        self.count = int(config.get("num_train_timesteps", 1000))
-        start, end = config.get("beta_start", 0.0001), config.get("beta_end", 0.02)
-        if config.get("beta_schedule", "linear") == "scaled_linear":
-            betas = torch.linspace(start**0.5, end**0.5, self.count) ** 2
-        else:
-            betas = torch.linspace(start, end, self.count)
-        self.alpha_bar = torch.cumprod(1.0 - betas, dim=0)
+        self.alpha_bar = alphas_bar(config)
+        self.count = len(self.alpha_bar)
         self.velocity = config.get("prediction_type", "epsilon") == "v_prediction"
         self.spacing = config.get("timestep_spacing", self.default_spacing)
         self.offset = int(config.get("steps_offset", 0))
@@ -106,7 +104,9 @@ class Solver:
         self, times: np.ndarray[Any, np.dtype[np.float64]]
     ) -> np.ndarray[Any, np.dtype[np.float32]]:
         """Noise levels sigma at the times, closed by zero."""
-        table = ((1 - self.alpha_bar) / self.alpha_bar).sqrt().numpy()
+        # of noise alone sigma is infinite; diffusers takes this much image instead
+        alpha_bar = self.alpha_bar.clamp(min=2.0**-24)
+        table = ((1 - alpha_bar) / alpha_bar).sqrt().numpy()
         sigmas = np.interp(times, np.arange(self.count), table)
         return np.append(sigmas, 0.0).astype(np.float32)
 

@@ -6,6 +6,7 @@ whole is renamed, so a half-written model never has its final name.
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,6 +28,7 @@ def write_variant(
     radiometry: Radiometry,
     token: str = "",
     dtype: torch.dtype = torch.float16,
+    scheduler: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write ``base`` with ``parts`` (folder name -> network) in place of its own.
 
@@ -44,6 +46,8 @@ def write_variant(
         A word learned in addition; it joins the tokenizers.
     dtype
         Number format of the weights written.
+    scheduler
+        Another configuration of the noise schedule.
 
     Raises
     ------
@@ -83,7 +87,19 @@ def write_variant(
             words = CLIPTokenizer.from_pretrained(aside / place, local_files_only=True)
             words.add_tokens([token])
             words.save_pretrained(aside / place)
+    if scheduler is not None:
+        _write_schedule(aside, scheduler)
     radiometry.save(aside)
     shutil.rmtree(folder, ignore_errors=True)
     aside.rename(folder)
     return folder
+
+
+def _write_schedule(folder: Path, scheduler: Mapping[str, Any]) -> None:
+    """Write a scheduler configuration, and its class into the model's index."""
+    place = folder / "scheduler" / "scheduler_config.json"
+    place.write_text(json.dumps(dict(scheduler), indent=2) + "\n")
+    place = folder / "model_index.json"
+    index = json.loads(place.read_text())
+    index["scheduler"] = ["diffusers", scheduler["_class_name"]]
+    place.write_text(json.dumps(index, indent=2) + "\n")

@@ -46,7 +46,7 @@ class SarclipRecipe:
     features: int = option(128, "Length of the common vectors.", minimum=8)
     vocabulary: int = option(1024, "Tokens at the most.", minimum=600)
     patch_dropout: float = option(
-        0.5, "Share of the patches left out in the first three quarters of the steps.", minimum=0.0,
+        0.5, "Share of the patches left out in all but the last tenth of the steps.", minimum=0.0,
         maximum=0.9,
     )  # fmt: skip
     steps: int = option(2400, "Training steps.", minimum=1)

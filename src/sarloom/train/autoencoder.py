@@ -80,9 +80,7 @@ class AutoencoderTask:
         noise = torch.randn(posterior.mean.shape, generator=draw.torch)
         latent = posterior.mean + posterior.std * noise
         output = self.module.decode(latent).sample.float()
-        error = (output - clean).abs().mean()
-        coarse = (functional.avg_pool2d(output, 8) - functional.avg_pool2d(clean, 8)).abs().mean()
-        edges = sum((output.diff(dim=axis) - clean.diff(dim=axis)).abs().mean() for axis in (2, 3))
+        error, coarse, edges = picture_errors(output, clean)
         kl = posterior.kl().mean() / posterior.mean[0].numel()
         total = error + coarse + self._edge * edges + self._kl * kl
         figures = {"l1": float(error.detach()), "kl": float(kl.detach())}
@@ -93,6 +91,20 @@ class AutoencoderTask:
             total = total + self._shrunk * shrunk
             figures["shrunk"] = float(shrunk.detach())
         return total, figures
+
+
+def picture_errors(
+    output: torch.Tensor, wanted: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Absolute error of pictures [n, c, rows, columns], of their 8 x 8 means, and of their edges.
+
+    Absolute error alone is least where texture is smoothed away; edges, the differences of
+    neighbours along rows and columns, say what is lost then.
+    """
+    error = (output - wanted).abs().mean()
+    coarse = (functional.avg_pool2d(output, 8) - functional.avg_pool2d(wanted, 8)).abs().mean()
+    rows, columns = ((output.diff(dim=axis) - wanted.diff(dim=axis)).abs() for axis in (2, 3))
+    return error, coarse, rows.mean() + columns.mean()
 
 
 def _as_picture(pixels: NDArray[np.float32]) -> torch.Tensor:
@@ -107,8 +119,13 @@ def normalise_latents(model: Any, latents: torch.Tensor) -> None:
     ``latents`` [n, channels, rows, columns] are posterior means of training pictures. Afterwards
     they have zero mean and unit deviation, so ``scaling_factor`` is 1 for every tool.
     """
-    mean = latents.mean(dim=(0, 2, 3))
-    deviation = latents.std(dim=(0, 2, 3))
+    rescale_latents(model, latents.mean(dim=(0, 2, 3)), latents.std(dim=(0, 2, 3)))
+    model.register_to_config(scaling_factor=1.0)
+
+
+def rescale_latents(model: Any, mean: torch.Tensor, deviation: torch.Tensor) -> None:
+    """Make the latents z of an autoencoder (z - mean) / deviation per channel; what it decodes from
+    them stays the same."""
     channels = len(mean)
     with torch.no_grad():
         quant, post = model.quant_conv, model.post_quant_conv
@@ -118,7 +135,6 @@ def normalise_latents(model: Any, latents: torch.Tensor) -> None:
         quant.bias[channels:] -= 2 * deviation.log()
         post.bias += (post.weight[:, :, 0, 0] * mean[None]).sum(1)
         post.weight *= deviation[None, :, None, None]
-    model.register_to_config(scaling_factor=1.0)
 
 
 def equal_channels(model: Any) -> None:

@@ -175,8 +175,8 @@ class SarclipTask:
         return [Group(weights), Group(others, weight_decay=0.0)]
 
     def _kept(self, step: int) -> float:
-        """Share of the patches shown; all of them in the last quarter."""
-        dropout = self._recipe.patch_dropout if step < self._recipe.steps * 3 / 4 else 0.0
+        """Share of the patches shown; all of them in the last tenth."""
+        dropout = self._recipe.patch_dropout if step < self._recipe.steps * 0.9 else 0.0
         return 1.0 - dropout
 
     def batch(self, draw: Draw) -> tuple[torch.Tensor, list[str], torch.Tensor]:

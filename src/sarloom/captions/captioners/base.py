@@ -51,20 +51,12 @@ class Kind:
     """Loads image processor and tokenizer; None where a kind cannot be trained."""
 
 
-class BeamCaptioner:
-    """A model of ``transformers`` that is given pixels and searches captions with beams.
+class Loaded:
+    """A model of ``transformers`` with its processor, and where they came from."""
 
-    Beam search draws no random numbers, so ``seed`` changes nothing. On a CPU every image goes
-    through the model alone: the order of sums depends on the batch, and two captions of nearly
-    the same probability would change places with it.
-    """
-
-    def __init__(
-        self, files: CaptionerFiles, model: Any, processor: Any, device: str, beams: int = BEAMS
-    ) -> None:
+    def __init__(self, files: CaptionerFiles, model: Any, processor: Any, device: str) -> None:
         self._name, self._fingerprint = files.spec, files.fingerprint
-        self.model, self.processor = model, processor
-        self.device, self.beams = device, beams
+        self.model, self.processor, self.device = model, processor, device
 
     @property
     def name(self) -> str:
@@ -76,6 +68,29 @@ class BeamCaptioner:
         """Short hash of its weights and settings."""
         return self._fingerprint
 
+
+def check_count(count: int) -> None:
+    """Refuse a number of captions per image below one.
+
+    Raises
+    ------
+    InputError
+        If ``count`` is below 1.
+    """
+    if count < 1:
+        raise InputError(f"{count} captions per image: ask for 1 or more")
+
+
+class BeamCaptioner(Loaded):
+    """A model that is given pixels and searches captions with beams.
+
+    Beam search draws no random numbers, so ``seed`` changes nothing. On a CPU every image goes
+    through the model alone: the order of sums depends on the batch, and two captions of nearly
+    the same probability would change places with it.
+    """
+
+    beams = BEAMS
+
     def describe(self, images: Sequence[Image], count: int = 1, seed: int = 0) -> list[list[str]]:
         """``count`` captions of every image, the most probable first.
 
@@ -84,8 +99,7 @@ class BeamCaptioner:
         InputError
             If ``count`` is below 1.
         """
-        if count < 1:
-            raise InputError(f"{count} captions per image: ask for 1 or more")
+        check_count(count)
         if not images:
             return []
         at_once = 1 if self.device == "cpu" else len(images)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ...errors import InputError, MissingExtraError
-from .base import MAX_TOKENS, Kind, load_model, opening
+from ...errors import MissingExtraError
+from .base import MAX_TOKENS, Kind, Loaded, check_count, load_model, opening
 from .locate import CaptionerFiles
 
 if TYPE_CHECKING:
@@ -18,22 +18,8 @@ QUESTION = (
 )
 
 
-class ChatCaptioner:
+class ChatCaptioner(Loaded):
     """Asks a chat model; the second caption and all further ones are drawn at random."""
-
-    def __init__(self, files: CaptionerFiles, model: Any, processor: Any, device: str) -> None:
-        self._name, self._fingerprint = files.spec, files.fingerprint
-        self.model, self.processor, self.device = model, processor, device
-
-    @property
-    def name(self) -> str:
-        """What the user called it."""
-        return self._name
-
-    @property
-    def fingerprint(self) -> str:
-        """Short hash of its weights and settings."""
-        return self._fingerprint
 
     def describe(self, images: Sequence[Image], count: int = 1, seed: int = 0) -> list[list[str]]:
         """``count`` captions of every image: the most probable one, then seeded draws.
@@ -43,8 +29,7 @@ class ChatCaptioner:
         InputError
             If ``count`` is below 1.
         """
-        if count < 1:
-            raise InputError(f"{count} captions per image: ask for 1 or more")
+        check_count(count)
         return [self._ask(image, count, seed) for image in images]
 
     def _ask(self, image: Image, count: int, seed: int) -> list[str]:

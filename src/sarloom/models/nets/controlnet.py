@@ -15,28 +15,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from . import Config, unsupported
-from .unet import DOWN_BLOCKS, PLAIN, Block, TimeEmbedding, UNet
+from .unet import DEFAULTS as UNET_DEFAULTS
+from .unet import DOWN_BLOCKS, PLAIN, Block, UNet
 
+_UNET_ONLY = {"sample_size", "out_channels", "up_block_types"}
 DEFAULTS: dict[str, Any] = {
-    "in_channels": 4,
+    **{key: value for key, value in UNET_DEFAULTS.items() if key not in _UNET_ONLY},
     "conditioning_channels": 3,
-    "flip_sin_to_cos": True,
-    "freq_shift": 0,
-    "down_block_types": ("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",),
     "mid_block_type": "UNetMidBlock2DCrossAttn",
-    "block_out_channels": (320, 640, 1280, 1280),
-    "layers_per_block": 2,
-    "norm_num_groups": 32,
-    "norm_eps": 1e-5,
-    "cross_attention_dim": 1280,
-    "transformer_layers_per_block": 1,
-    "attention_head_dim": 8,
-    "num_attention_heads": None,
-    "use_linear_projection": False,
-    "addition_embed_type": None,
-    "addition_time_embed_dim": None,
-    "projection_class_embeddings_input_dim": None,
-    "upcast_attention": False,
     "conditioning_embedding_out_channels": (16, 32, 96, 256),
 }
 MID_BLOCKS = {"UNetMidBlock2DCrossAttn": True, "UNetMidBlock2D": False}
@@ -87,24 +73,11 @@ class ControlNet(UNet):
     def __init__(self, config: Mapping[str, Any]) -> None:
         nn.Module.__init__(self)  # the U-Net's own parts are not wanted
         c = self.config = Config({**DEFAULTS, **config})
-        channels, layers, levels = c.block_out_channels, c.layers_per_block, len(c.down_block_types)
-        self.conv_in = nn.Conv2d(c.in_channels, channels[0], 3, padding=1)
-        self.time_embedding = TimeEmbedding(channels[0], 4 * channels[0])
-        if c.addition_embed_type == "text_time":
-            inputs = c.projection_class_embeddings_input_dim
-            self.add_embedding = TimeEmbedding(inputs, 4 * channels[0])
+        channels, levels = c.block_out_channels, len(c.down_block_types)
+        zeros, width = self._way_down(), channels[-1]
         self.controlnet_cond_embedding = Embedding(
             c.conditioning_channels, tuple(c.conditioning_embedding_out_channels), channels[0]
         )
-        down: list[Block] = []
-        zeros, width = [channels[0]], channels[0]
-        for level, kind in enumerate(c.down_block_types):
-            out, last = channels[level], level == levels - 1
-            widths = [(width if index == 0 else out, out) for index in range(layers)]
-            down.append(Block(widths, c, level, DOWN_BLOCKS[kind], samplers=(not last, 0)))
-            zeros += [out] * (layers + (not last))
-            width = out
-        self.down_blocks = nn.ModuleList(down)
         self.controlnet_down_blocks = nn.ModuleList([nn.Conv2d(one, one, 1) for one in zeros])
         crossed = MID_BLOCKS[c.mid_block_type]
         middle = [(width, width)] * (2 if crossed else 1)

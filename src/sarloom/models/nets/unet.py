@@ -137,20 +137,8 @@ class UNet(nn.Module):
         super().__init__()
         c = self.config = Config({**DEFAULTS, **config})
         channels, layers, levels = c.block_out_channels, c.layers_per_block, len(c.down_block_types)
-        self.conv_in = nn.Conv2d(c.in_channels, channels[0], 3, padding=1)
-        self.time_embedding = TimeEmbedding(channels[0], 4 * channels[0])
-        if c.addition_embed_type == "text_time":
-            inputs = c.projection_class_embeddings_input_dim
-            self.add_embedding = TimeEmbedding(inputs, 4 * channels[0])
-        down: list[Block] = []
-        skips, width = [channels[0]], channels[0]
-        for level, kind in enumerate(c.down_block_types):
-            out, last = channels[level], level == levels - 1
-            widths = [(width if index == 0 else out, out) for index in range(layers)]
-            down.append(Block(widths, c, level, DOWN_BLOCKS[kind], samplers=(not last, 0)))
-            skips += [out] * (layers + (not last))
-            width = out
-        self.down_blocks = nn.ModuleList(down)
+        skips = self._way_down()
+        width = channels[-1]
         middle = [(width, width)] * 2
         self.mid_block = Block(middle, c, levels - 1, crossed=True, transformers=1)
         up: list[Block] = []
@@ -165,6 +153,26 @@ class UNet(nn.Module):
         self.up_blocks = nn.ModuleList(up)
         self.conv_norm_out = nn.GroupNorm(c.norm_num_groups, channels[0], eps=c.norm_eps)
         self.conv_out = nn.Conv2d(channels[0], c.out_channels, 3, padding=1)
+
+    def _way_down(self) -> list[int]:
+        """Make what a ControlNet shares with its U-Net; returns the channels of each skip."""
+        c = self.config
+        channels, layers, levels = c.block_out_channels, c.layers_per_block, len(c.down_block_types)
+        self.conv_in = nn.Conv2d(c.in_channels, channels[0], 3, padding=1)
+        self.time_embedding = TimeEmbedding(channels[0], 4 * channels[0])
+        if c.addition_embed_type == "text_time":
+            inputs = c.projection_class_embeddings_input_dim
+            self.add_embedding = TimeEmbedding(inputs, 4 * channels[0])
+        down: list[Block] = []
+        skips, width = [channels[0]], channels[0]
+        for level, kind in enumerate(c.down_block_types):
+            out, last = channels[level], level == levels - 1
+            widths = [(width if index == 0 else out, out) for index in range(layers)]
+            down.append(Block(widths, c, level, DOWN_BLOCKS[kind], samplers=(not last, 0)))
+            skips += [out] * (layers + (not last))
+            width = out
+        self.down_blocks = nn.ModuleList(down)
+        return skips
 
     def forward(
         self,

@@ -1,8 +1,7 @@
 """The loss of fine-tuning: noise prediction on latents, for epsilon, v and sample models.
 
 Min-SNR weights: Hang et al. 2023, *Efficient Diffusion Training via Min-SNR Weighting Strategy*.
-Zero terminal SNR: Lin et al. 2023, *Common Diffusion Noise Schedules and Sample Steps are Flawed*,
-algorithm 1. Offset noise: N. Guttenberg 2023, *Diffusion with Offset Noise*.
+Offset noise: N. Guttenberg 2023, *Diffusion with Offset Noise*.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from typing import Any
 import torch
 
 from ...errors import InputError
+from ...models.noise import alphas_bar, zero_terminal_config
 
 
 @dataclass(frozen=True)
@@ -59,27 +59,21 @@ class NoiseSchedule:
 def schedule_of(config: dict[str, Any], zero_terminal_snr: bool) -> NoiseSchedule:
     """The noise schedule of a model's scheduler configuration.
 
+    Parameters
+    ----------
+    config
+        As in ``scheduler_config.json``; what it says of zero terminal SNR holds in any case.
+    zero_terminal_snr
+        Stretch it so that the last step is noise alone.
+
     Raises
     ------
     InputError
         If zero terminal SNR is asked of a model that predicts epsilon: from pure noise, epsilon
         says nothing of the picture.
     """
-    count = int(config.get("num_train_timesteps", 1000))
-    start, end = float(config.get("beta_start", 0.0001)), float(config.get("beta_end", 0.02))
-    kind = config.get("beta_schedule", "linear")
-    if kind == "scaled_linear":
-        betas = torch.linspace(start**0.5, end**0.5, count, dtype=torch.float32) ** 2
-    elif kind == "linear":
-        betas = torch.linspace(start, end, count, dtype=torch.float32)
-    else:
-        raise InputError(f"beta_schedule {kind!r} of the base model cannot be trained")
-    alpha_bar = torch.cumprod(1.0 - betas, 0)
     prediction = str(config.get("prediction_type", "epsilon"))
-    if zero_terminal_snr:
-        if prediction == "epsilon":
-            raise InputError("zero_terminal_snr needs a model of v prediction; this one is epsilon")
-        root = alpha_bar.sqrt()
-        root = (root - root[-1]) * (root[0] / (root[0] - root[-1]))
-        alpha_bar = root**2
+    if zero_terminal_snr and prediction == "epsilon":
+        raise InputError("zero_terminal_snr needs a model of v prediction; this one is epsilon")
+    alpha_bar = alphas_bar(zero_terminal_config(config) if zero_terminal_snr else config)
     return NoiseSchedule(alpha_bar, prediction)
