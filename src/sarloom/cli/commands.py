@@ -14,6 +14,7 @@ from ..options.demo import DemoOptions
 from ..options.evaluate import EvaluateOptions
 from ..options.generate import GenerateOptions
 from ..options.info import InfoOptions
+from ..options.refine import RefineOptions
 from ..options.simulate import SimulateOptions
 from ..options.tiles import (
     BuildTilesOptions,
@@ -23,6 +24,7 @@ from ..options.tiles import (
     ViewTilesOptions,
 )
 from ..options.train import TrainOptions
+from ..options.translate import TranslateOptions
 from .build import Command
 
 GROUPS: dict[str, str] = {
@@ -169,6 +171,24 @@ COMMANDS: tuple[Command, ...] = (
         notes="Prints a table and writes `report.html`, `report.json` and figures. "
         "[Evaluation](../evaluate.md) explains every figure. What pixels mean is read from the "
         "files or asked for (`--pixel`), never guessed.",
+    ),
+    Command(
+        name="translate",
+        table=TranslateOptions,
+        workflow="translate",
+        summary="Draw a satellite scene as an airborne radar would see it.",
+        example="sarloom translate s1.tif --to airborne --spacing-m 0.35",
+        notes="[Scenes from scenes](../translate.md) shows what comes out. The result lies on the "
+        "same ground. Stopped at any moment, the same command goes on where it was.",
+    ),
+    Command(
+        name="refine",
+        table=RefineOptions,
+        workflow="refine",
+        summary="Draw a simulated scene as if it had been measured.",
+        example="sarloom refine out/simulated/harbour-0.tif --strength 0.4",
+        notes="[Scenes from scenes](../translate.md) shows what comes out. Grid and level stay. "
+        "Stopped at any moment, the same command goes on where it was.",
     ),
     Command(
         name="info",

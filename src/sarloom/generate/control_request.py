@@ -76,7 +76,7 @@ def parse_request(options: GenerateOptions) -> ControlRequest:
         If a control network is not where it should be.
     """
     specs = _parse_specs(options.control)
-    models = tuple(_parse_model(text) for text in options.control_model)
+    models = tuple(parse_control_model(text) for text in options.control_model)
     numbers: dict[str, float | str] = {
         name: value
         for name, value in (
@@ -126,7 +126,14 @@ def _parse_specs(texts: Sequence[str]) -> tuple[ControlSpec, ...]:
     return tuple(specs)
 
 
-def _parse_model(text: str) -> ControlModel:
+def parse_control_model(text: str) -> ControlModel:
+    """One ``--control-model``.
+
+    Raises
+    ------
+    ModelError
+        If there is no control network, or nothing says its kind.
+    """
     kind, equals, folder = text.partition("=")
     if not equals or kind not in KINDS:
         kind, folder = "", text

@@ -38,6 +38,8 @@ def read_info(path: Path) -> ImageInfo:
     if not path.is_file():
         raise InputError(f"{path}: there is no such file")
     record = _parse(_text_of(path), path)
+    if record.get("task"):
+        return ImageInfo(path, record, record["command"], tuple(_scene_doubts(record)))
     stem = path.name.removesuffix(path.suffix).removesuffix(".slc")
     name = stem.removesuffix(f"-{record['seed']}")
     own_name = name if stem != name and name != slug(record["prompt"]) else None
@@ -53,6 +55,8 @@ def read_info(path: Path) -> ImageInfo:
 def describe(info: ImageInfo) -> list[tuple[str, str]]:
     """The record as (name, value) lines for people, without what is empty."""
     record = info.record
+    if record.get("task"):
+        return _describe_scene(info)
     init = record["init"]
     looks = str(record["looks"]) if record["speckle"] == "none" else "the model's own"
     lines = [
@@ -77,6 +81,41 @@ def describe(info: ImageInfo) -> list[tuple[str, str]]:
         ("software", record["software"]),
     ]
     return [(name, value) for name, value in lines if value]
+
+
+def _describe_scene(info: ImageInfo) -> list[tuple[str, str]]:
+    """A scene made from a scene."""
+    record, given = info.record, info.record["input"]
+    level = record.get("level") or {}
+    lines = [
+        ("file", str(info.file)),
+        ("synthetic", "yes, made by a generative model"),
+        ("made by", f"sarloom {record['task']}"),
+        ("from", f"{given['identifier']} ({given['file']})"),
+        ("prompt", record["prompt"]),
+        ("seed", str(record["seed"])),
+        ("size", f"{record['width']} x {record['height']} pixels"),
+        ("level set by", f"{level['gain_mean_db']} dB (std {level['gain_std_db']} dB)"
+         if level else ""),
+        ("model", f"{record['model']['name']} ({record['model']['family']})"),
+        ("model hash", record["model"]["hash"]),
+        ("ground spacing", f"{record['spacing_m']:g} m"),
+        ("calibration", record["calibration"]),
+        ("computed on", _place(record)),
+        ("software", record["software"]),
+    ]  # fmt: skip
+    return [(name, value) for name, value in lines if value]
+
+
+def _scene_doubts(record: dict[str, Any]) -> list[str]:
+    """Whether a scene's input is still what it was."""
+    given = record["input"]
+    path = Path(given["file"])
+    if not path.exists():
+        return [f"the scene {path} is not here"]
+    if given["sha256"] and file_hash(path) != given["sha256"]:
+        return [f"the scene {path} has changed since"]
+    return []
 
 
 def _controls(control: dict[str, Any] | None) -> list[tuple[str, str]]:
@@ -126,6 +165,8 @@ def _parse(text: str | None, path: Path) -> dict[str, Any]:
         record = None
     needed = {"prompt", "negative", "seed", "width", "height", "steps", "guidance", "scheduler"}
     needed |= {"spacing", "looks", "speckle", "init", "model", "software", "threshold"}
+    if isinstance(record, dict) and record.get("task"):
+        needed = {"task", "command", "input", "model", "software", "prompt", "seed"}
     if not isinstance(record, dict) or not needed <= set(record):
         raise FormatError(f"{path} does not say how it was made: it holds no record of sarloom")
     return record

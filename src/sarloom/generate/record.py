@@ -112,6 +112,8 @@ def command_of(record: Mapping[str, Any], name: str | None = None, file_format: 
     parts = ["sarloom", "generate", record["prompt"], "--seed", str(record["seed"])]
     parts += ["--size", f"{record['width']}x{record['height']}", "--steps", str(record["steps"])]
     parts += ["--guidance", repr(record["guidance"])]
+    if record.get("scene"):
+        parts += ["--stride", str(record["scene"]["stride"])]
     if record["negative"]:
         parts += ["--negative", record["negative"]]
     parts += ["--scheduler", record["scheduler"], "--spacing", record["spacing"]]
@@ -196,6 +198,8 @@ def options_of(record: Mapping[str, Any], **changes: Any) -> GenerateOptions:
         "dtype": record["dtype"],
         "threads": record.get("threads") or 0,
     }
+    if record.get("scene"):
+        values["stride"] = record["scene"]["stride"]
     values |= control_options(record.get("control"))
     if init:
         values |= {"strength": init["strength"], "init_scale": init["scale"]}

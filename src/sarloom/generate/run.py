@@ -106,6 +106,7 @@ def generate(
     if isinstance(options.get("model"), Path):
         options["model"] = str(options["model"])
     request = check_request(GenerateOptions(prompt=prompt, **options))
+    _check_one_piece(request)
     return list(produce(request, on_step=on_step, on_warning=on_warning))
 
 
@@ -129,6 +130,7 @@ def run(
         If the model cannot be loaded.
     """
     request = check_request(options)
+    _check_one_piece(request)
     folder = prepare_folder(options.out)
     name = options.name or slug(request.options.prompt)
     pictures, captions = [], []
@@ -170,6 +172,17 @@ def check_request(options: GenerateOptions) -> Request:
     init = None if options.init is None else read_init(options.init, options.init_scale)
     cleaned = dataclasses.replace(options, prompt=prompt, negative=negative)
     return Request(cleaned, size, init, parse_request(cleaned))
+
+
+def _check_one_piece(request: Request) -> None:
+    """Scenes drawn in windows go to a file, not into memory."""
+    from .large.from_options import LARGE_SIDE, is_large
+
+    if is_large(request.size):
+        raise InputError(
+            f"--size {request.options.size}: scenes beyond {LARGE_SIDE} pixels are written to "
+            "disk: use the command line, or sarloom.workflows.generate(GenerateOptions(...))"
+        )
 
 
 def preview(options: GenerateOptions) -> list[Path]:
@@ -252,7 +265,7 @@ def _produce(
     adapters = Adapters(model, specs) if specs else None
     controls = Controls(model, request.control, width, height) if request.control else None
     looks = effective_looks(options.looks, model.radiometry, options.complex)
-    _warn(model, options, on_warning)
+    say_doubts(model, options, on_warning)
     for doubt in controls.doubts(model) if controls is not None else ():
         _say(doubt, on_warning)
     settings = SampleSettings(
@@ -320,7 +333,7 @@ def _finish(
     )
 
 
-def _warn(model: LoadedModel, options: GenerateOptions, on_warning: OnWarning | None) -> None:
+def say_doubts(model: LoadedModel, options: GenerateOptions, on_warning: OnWarning | None) -> None:
     """Tell about words the model will not read."""
     for text, what in ((options.prompt, "prompt"), (options.negative, "negative prompt")):
         message = truncation_warning(model.parts.tokenizers, text, what) if text else None

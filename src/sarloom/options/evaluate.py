@@ -62,6 +62,14 @@ class EvaluateOptions:
         "encoder that transformers reads, such as CLIP or DINOv2; may be repeated",
         metavar="NAME|FOLDER",
     )  # fmt: skip
+    paired: bool = option(
+        False, "images of the same name in both sets show the same ground: also compare where "
+        "things lie, pair by pair",
+    )  # fmt: skip
+    classify: bool = option(
+        False, "sub-folders of both sets are classes: also train a small classifier on generated "
+        "images and test it on real ones, beside one trained on real images",
+    )  # fmt: skip
     draws: int = option(
         100, "bootstrap draws for the intervals", minimum=20, maximum=10000, metavar="N"
     )

@@ -19,7 +19,18 @@ class FinetuneRecipe:
     )
     unet: str = option("full", "How the U-Net is trained.", choices=HOW)
     text_encoder: str = option("off", "How the text encoder(s) are trained.", choices=HOW)
-    vae: str = option("off", "How the autoencoder is trained.", choices=("off", "full"))
+    vae: str = option(
+        "off", "How the autoencoder is trained; full: it alone, in a run of its own.",
+        choices=("off", "full"),
+    )  # fmt: skip
+    vae_edges: float = option(
+        1.0, "Autoencoder: weight of the error of edges, which keeps texture.", minimum=0.0
+    )
+    vae_latents: str = option(
+        "base", "Autoencoder: mean and deviation of its latents afterwards: as the base's on the "
+        "same tiles, so that its U-Net still fits, or unit, 0 and 1.",
+        choices=("base", "unit"),
+    )  # fmt: skip
     token: str = option(
         "", "Word whose embedding is learned, such as <SAR>; it joins every caption."
     )
@@ -78,6 +89,15 @@ class FinetuneRecipe:
     prefix: str = option("A SAR image of ", "What captions are begun with.")
     mirror: bool = option(False, "Also mirror tiles along azimuth; never along range.")
     size: int = option(0, "Side of the training pictures [pixels]; 0: the tiles' own.", minimum=0)
+    enlarge: int = option(
+        1, "Pixels of the model along one pixel of a tile, for small tiles; 2 or 4, say.",
+        minimum=1, maximum=8,
+    )  # fmt: skip
+    speckle: str = option(
+        "auto", "Whether the result draws speckle itself (own) or it is laid on afterwards (none); "
+        "auto: by the tiles and by what the autoencoder learned.",
+        choices=("auto", "own", "none"),
+    )  # fmt: skip
     precision: str = option(
         "no", "Mixed precision.", choices=("no", "fp16", "bf16")
     )  # fmt: skip

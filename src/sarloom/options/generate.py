@@ -37,8 +37,15 @@ class GenerateOptions:
     size: str | None = option(
         None,
         "pixels, as 512 or WIDTHxHEIGHT, in multiples of the model's cell (default: 512, or the "
-        "native size of a larger model)",
+        "native size of a larger model); beyond 1024 drawn in windows into a GeoTIFF",
         metavar="N|WxH",
+    )
+    stride: int = option(
+        24,
+        "of a scene larger than 1024 pixels: cells between the windows in which it is drawn; less "
+        "is slower and smoother",
+        minimum=4,
+        maximum=32,
     )
     steps: int = option(20, "number of denoising steps", minimum=1, maximum=1000)
     guidance: float = option(

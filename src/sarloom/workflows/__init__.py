@@ -13,6 +13,7 @@ from .images import generate, info
 from .scenes import simulate
 from .tiles import tiles_build, tiles_check, tiles_export, tiles_stats, tiles_view
 from .train import train
+from .translate import refine, translate
 
 __all__ = [
     "captions_rewrite",
@@ -25,6 +26,7 @@ __all__ = [
     "generate",
     "index",
     "info",
+    "refine",
     "search",
     "simulate",
     "tiles_build",
@@ -33,4 +35,5 @@ __all__ = [
     "tiles_stats",
     "tiles_view",
     "train",
+    "translate",
 ]

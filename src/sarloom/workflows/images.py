@@ -19,13 +19,22 @@ def generate(options: GenerateOptions) -> list[Path]:
 
     Files are named even if the run is stopped half way: what is finished stays.
     """
+    from ..generate.large.from_options import is_large, make_scenes
     from ..generate.run import preview, run
+    from ..generate.sizes import parse_size
 
     files: list[Path] = []
     if options.preview_control:
         files = preview(options)
         for path in files:
             console.say(str(path))
+        return files
+    if options.size is not None and is_large(parse_size(options.size)):
+        with console.progress("generate") as tick:
+            for scene in make_scenes(options, tick, console.warn):
+                files += scene
+                for path in scene:
+                    console.say(str(path))
         return files
     try:
         with console.progress("generate") as tick:

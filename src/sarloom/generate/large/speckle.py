@@ -67,7 +67,7 @@ def speckled_power(
     for look in range(looks):
         field = speckle_noise(seed, look, wide_rows, wide_columns) * amplitude
         total += intensity(_convolved(field, taps)[inner])
-    return total / np.float32(looks)
+    return np.asarray(total / np.float32(looks), np.float32)
 
 
 def _convolved(field: ComplexArray, taps: FloatArray) -> ComplexArray:

@@ -73,18 +73,14 @@ def shifts(seed: int, step: int, stride: int) -> tuple[int, int]:
     return int(down), int(across)
 
 
-def pairs(
-    rows: tuple[Window, ...], columns: tuple[Window, ...]
-) -> Iterator[tuple[Window, Window]]:
+def pairs(rows: tuple[Window, ...], columns: tuple[Window, ...]) -> Iterator[tuple[Window, Window]]:
     """All windows of an image, row by row."""
     for down in rows:
         for across in columns:
             yield down, across
 
 
-def _normalised(
-    length: int, raw: list[tuple[int, NDArray[np.float64]]]
-) -> tuple[Window, ...]:
+def _normalised(length: int, raw: list[tuple[int, NDArray[np.float64]]]) -> tuple[Window, ...]:
     total = np.zeros(length)
     for start, weights in raw:
         total[start : start + len(weights)] += weights

@@ -1,0 +1,165 @@
+"""`sarloom generate --size` beyond what is drawn in one piece."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import InputError
+from ..control import prepare_all
+from ..control_request import ControlRequest
+from ..save import slug
+from ..sizes import check_size
+from ..speckled import effective_looks
+from .denoise import Tick
+from .guides import Guides, GuideSpec
+from .run import SceneJob, make_scene
+from .sources import ArraySource, LazySource, PowerSource, Source
+
+if TYPE_CHECKING:
+    from ...models.loaded import LoadedModel
+    from ...options.generate import GenerateOptions
+    from ..run import Request
+
+LARGE_SIDE = 1024
+"""Longest side in pixels that is still drawn in one piece."""
+
+
+def is_large(size: tuple[int, int] | None) -> bool:
+    """Whether a picture of (width, height) is drawn in windows."""
+    return size is not None and max(size) > LARGE_SIDE
+
+
+def make_scenes(
+    options: GenerateOptions, tick: Tick, on_warning: Callable[[str], None]
+) -> Iterator[list[Path]]:
+    """Make the scenes of a call; yields the files of each.
+
+    Raises
+    ------
+    InputError, ModelError
+        As :func:`sarloom.generate.run.run`; and for what only small images have.
+    """
+    from ...models.load import load_model
+    from ..run import check_request, prepare_folder, say_doubts
+
+    if options.complex:
+        raise InputError("--complex: scenes beyond 1024 pixels have no complex image")
+    request = check_request(options)
+    if request.init is not None:
+        raise InputError(
+            "--init: scenes beyond 1024 pixels start from noise; `sarloom refine` takes a picture "
+            "of any size"
+        )
+    folder = prepare_folder(options.out)
+    model = load_model(options.model, options.device, options.dtype)
+    say_doubts(model, request.options, on_warning)
+    for index in range(options.count):
+        one = dataclasses.replace(request.options, seed=options.seed + index)
+        name = f"{options.name or slug(one.prompt)}-{one.seed}"
+        job = _job(dataclasses.replace(request, options=one), model, folder / f"{name}.tif")
+        for doubt in job.guides.doubts() if job.guides is not None else ():
+            on_warning(doubt)
+        yield make_scene(job, tick)
+
+
+def _job(request: Request, model: LoadedModel, path: Path) -> SceneJob:
+    from ...models.adapters import Adapters, parse_adapters
+    from ..record import make_record
+    from ..sample import SampleSettings
+
+    options = request.options
+    assert request.size is not None  # is_large has looked
+    width, height = request.size
+    check_size(width, height, model.cell)
+    specs = parse_adapters(options.adapter)
+    looks = effective_looks(options.looks, model.radiometry, False)
+    record = make_record(options, model, width, height, looks, None, specs)
+    record |= {"seed": options.seed, "scene": {"stride": options.stride}}
+    guides = None
+    if request.control:
+        guides = _guides(model, request.control, width, height, path)
+        record["control"] = _control_record(request.control, guides)
+        if options.spacing_m is not None:
+            record["spacing_m"] = options.spacing_m
+    settings = SampleSettings(options.steps, options.guidance, options.scheduler, options.spacing)
+    return SceneJob(
+        model=model, path=path, shape=(height, width), prompt=options.prompt,
+        negative=options.negative, settings=settings, seed=options.seed, looks=looks,
+        stride=options.stride, record=record, guides=guides,
+        adapters=Adapters(model, specs) if specs else None,
+        place=_plain_place(record["spacing_m"]),
+    )  # fmt: skip
+
+
+def _plain_place(spacing_m: float | None) -> Any:
+    """No place, but a spacing."""
+    from .raster import Georeference
+
+    if spacing_m is None:
+        return Georeference()
+    return Georeference((spacing_m, 0.0, 0.0, 0.0, -spacing_m, 0.0))
+
+
+def _guides(
+    model: LoadedModel, request: ControlRequest, width: int, height: int, path: Path
+) -> Guides:
+    """Controls of a call over the canvas; pictures are prepared whole, once, and kept on disk."""
+    own = model.radiometry.spacing_m
+    numbers = dict(request.numbers)
+    if own is not None and abs(float(numbers.get("spacing_m", -1.0)) - own) < 1e-6:
+        del numbers["spacing_m"]
+    made: list[NDArray[np.float16]] = []
+
+    def picture(index: int) -> Source:
+        if not made:
+            legends = [one.layout.legend for one in guides.networks]
+            folder = path.with_name(path.stem + ".part")
+            for number, values in enumerate(prepare_all(request, legends, model, width, height)):
+                file = folder / f"picture-{number}.npy"
+                held = np.lib.format.open_memmap(file, "w+", np.float16, values.shape)
+                held[:] = values
+                made.append(held)
+        return ArraySource(made[index])
+
+    specs = [
+        GuideSpec(one.kind, LazySource(partial(picture, number)), one.weight, one.start, one.stop)
+        for number, one in enumerate(request.specs)
+    ]
+    if not specs and numbers:
+        specs = [GuideSpec("", PowerSource(np.zeros((1, 1), np.float32), 1.0, 1.0))]
+    guides = Guides(model, specs, request.models, numbers)
+    return guides
+
+
+def _control_record(request: ControlRequest, guides: Guides) -> dict[str, Any]:
+    """As the record of a small image has it."""
+    from ...files import sha256_of
+
+    settings = request.settings
+    networks = [one.fingerprint for one in guides.networks]
+    return {
+        "pictures": [
+            {"spec": spec.spelled, "sha256": sha256_of(spec.file), "network": network,
+             "georeferenced": place.crs is not None}
+            for spec, network, (place, _) in zip(
+                request.specs, networks, request.places, strict=False
+            )
+        ],
+        "models": [
+            f"{one.kind}={one.folder}" if one.kind else str(one.folder) for one in request.models
+        ],
+        "networks": sorted(set(networks)),
+        "numbers": dict(request.numbers),
+        "scale": settings.scale,
+        "spacing_m": request.spacing_m,
+        "legend": None
+        if settings.legend is None
+        else {"file": str(settings.legend), "sha256": sha256_of(settings.legend)},
+    }  # fmt: skip

@@ -1,0 +1,119 @@
+"""Keeping the radiometric level of a picture that a scene is made from.
+
+A network that draws decibels may be a decibel off over a whole field. What the input measured is
+known better than that: the scene is divided, on the input's own grid, by the smooth ratio of both
+powers. The ratio is taken over so many input pixels that the input's speckle averages out, and over
+no less; within that distance the scene's texture is the model's own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from .sources import PowerSource
+
+FloatArray = NDArray[np.float32]
+LOOKS_WANTED = 100.0
+"""Looks that the ratio averages: 0.4 dB of standard error."""
+LARGEST_DB = 10.0
+"""Local gains are held within this, on either side."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """Power that a scene shall have, on a grid as coarse as the scene or coarser."""
+
+    target: PowerSource
+    looks: float
+    least_scale_cells: float
+    """Standard deviation of the smoothing, in pixels of the target's grid, at the least."""
+    valid: NDArray[np.bool_] | None = None
+    """Where the target was measured; elsewhere the scene is left empty."""
+
+    @property
+    def scale_cells(self) -> float:
+        """Standard deviation of the Gaussian: 4 pi s^2 pixels of L looks make 100 looks."""
+        return max(float(np.sqrt(LOOKS_WANTED / (4 * np.pi * self.looks))), self.least_scale_cells)
+
+
+class Sums:
+    """Power of a scene on the grid of its target, gathered block by block."""
+
+    def __init__(self, level: Level) -> None:
+        self.level = level
+        shape = level.target.power.shape
+        self.total, self.count = np.zeros(shape), np.zeros(shape)
+
+    def add(self, power: FloatArray, row: int) -> None:
+        """Add rows of a scene's power that begin at ``row``."""
+        target = self.level.target
+        rows = _cells(row, len(power), target.row_step, target.power.shape[0])
+        columns = _cells(0, power.shape[1], target.column_step, target.power.shape[1])
+        first = int(columns[0])
+        edges = np.flatnonzero(np.diff(columns, prepend=first - 1))
+        summed = np.add.reduceat(power.astype(np.float64), edges, axis=1)
+        width = np.diff(np.append(edges, power.shape[1]))
+        span = slice(first, first + len(edges))
+        np.add.at(self.total[:, span], rows, summed)
+        np.add.at(self.count[:, span], rows, np.broadcast_to(width, summed.shape))
+
+    @property
+    def mean(self) -> NDArray[np.float64]:
+        """Mean power per pixel of the target's grid."""
+        return np.asarray(self.total / np.maximum(self.count, 1))
+
+
+def gain(sums: Sums) -> tuple[PowerSource, dict[str, Any]]:
+    """Factor of power on the target's grid, and what it came to.
+
+    The mean over the scene becomes that of the target; around it the ratio of both, smoothed, is
+    followed within 10 dB.
+    """
+    level = sums.level
+    measured = np.ones(sums.total.shape, bool) if level.valid is None else level.valid
+    weight = measured & (sums.count > 0)
+    target = np.where(weight, np.asarray(level.target.power, np.float64), 0.0)
+    drawn = np.where(weight, sums.mean, 0.0)
+    scale = level.scale_cells
+    smooth_target = ndimage.gaussian_filter(target, scale, mode="nearest")
+    smooth_drawn = ndimage.gaussian_filter(drawn, scale, mode="nearest")
+    overall = target.sum() / max(drawn.sum(), 1e-30)
+    local = smooth_target / np.maximum(smooth_drawn * overall, 1e-30)
+    limit = 10 ** (LARGEST_DB / 10)
+    local = np.where(weight, np.clip(local, 1 / limit, limit), 1.0)
+    # clipping and smoothing move the mean a little; it is what must hold
+    local *= overall * target.sum() / max((drawn * local * overall).sum(), 1e-30)
+    applied = np.asarray(local, np.float32)
+    figures = _figures(target, drawn, local, weight) | {"scale_cells": scale}
+    return PowerSource(applied, level.target.row_step, level.target.column_step), figures
+
+
+def _figures(
+    target: NDArray[np.float64],
+    drawn: NDArray[np.float64],
+    factor: NDArray[np.float64],
+    weight: NDArray[np.bool_],
+) -> dict[str, Any]:
+    decibels = 10 * np.log10(np.maximum(factor[weight], 1e-30))
+    return {
+        "difference_before_db": _ratio_db(drawn.sum(), target.sum()),
+        "difference_after_db": _ratio_db((drawn * factor).sum(), target.sum()),
+        "gain_mean_db": round(float(decibels.mean()), 3),
+        "gain_std_db": round(float(decibels.std()), 3),
+        "gain_at_limit": round(float(np.mean(np.abs(decibels) > LARGEST_DB - 0.01)), 5),
+    }
+
+
+def _ratio_db(one: float, other: float) -> float:
+    return round(float(10 * np.log10(max(one, 1e-30) / max(other, 1e-30))), 4)
+
+
+def _cells(start: int, count: int, step: float, last: int) -> NDArray[np.int64]:
+    """Pixel of the coarse grid under the centre of each fine one."""
+    at = np.floor((np.arange(start, start + count) + 0.5) * step + 1e-9).astype(np.int64)
+    return np.asarray(np.minimum(at, last - 1), np.int64)

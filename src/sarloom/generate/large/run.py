@@ -1,0 +1,191 @@
+"""Making one large scene: denoise, decode, set the level, lay speckle, finish the file.
+
+Each stage writes into the scene's work folder and is taken up where it was stopped. What is in
+memory besides the networks are the latents, a strip of rows, and the coarse grid of a level.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import raster
+from .decode import decoded_rows, encode_canvas
+from .denoise import Canvas, Tick, check_solver, denoise
+from .level import Level, Sums, gain
+from .raster import Georeference
+from .sources import Source
+from .speckle import speckled_power
+from .state import Work
+
+if TYPE_CHECKING:
+    from ...models.adapters import Adapters
+    from ...models.loaded import LoadedModel
+    from ..sample import SampleSettings
+    from .guides import Guides
+
+FloatArray = NDArray[np.float32]
+DECODE_OVERLAP = 8
+"""Cells that decoded windows share."""
+BLOCK_ROWS = 512
+REFLECTIVITY, AMPLITUDE = "reflectivity.tif", "amplitude.tif"
+
+
+@dataclass(frozen=True)
+class SceneJob:
+    """One scene to make."""
+
+    model: LoadedModel
+    path: Path
+    """The GeoTIFF; record and preview lie beside it."""
+    shape: tuple[int, int]
+    """Rows and columns of pixels."""
+    prompt: str
+    negative: str
+    settings: SampleSettings
+    seed: int
+    looks: int
+    stride: int
+    record: dict[str, Any]
+    """What the scene hangs on; what is measured while it is made is added."""
+    guides: Guides | None = None
+    adapters: Adapters | None = None
+    start: Source | None = None
+    """Pixels of the model to start from."""
+    level: Level | None = None
+    unit: float = 1.0
+    """Power of the result's units over the power that is drawn."""
+    place: Georeference = field(default_factory=Georeference)
+
+    @property
+    def cells(self) -> tuple[int, int]:
+        """Rows and columns of latent cells that cover the scene."""
+        cell = self.model.cell
+        return -(-self.shape[0] // cell), -(-self.shape[1] // cell)
+
+
+def make_scene(job: SceneJob, tick: Tick) -> list[Path]:
+    """Make a scene, or finish one that was stopped.
+
+    Returns
+    -------
+    The GeoTIFF, a small picture of it, and its record.
+
+    Raises
+    ------
+    InputError
+        If the work folder holds another scene, or the sampler cannot be stopped and taken up.
+    ModelError
+        If the model draws what are no numbers.
+    """
+    import torch
+
+    check_solver(job.settings, job.model.parts.scheduler_config)
+    work = Work(job.path, job.record)
+    with torch.inference_mode():
+        _draw(job, work, tick)
+    record = _detect(job, work, tick)
+    raster.finish(work.file(AMPLITUDE), job.path, job.place, record)
+    picture = job.path.with_name(job.path.stem + ".preview.png")
+    raster.save_preview(job.path, picture, record["threshold"])
+    sidecar = job.path.with_suffix(".json")
+    raster.save_sidecar(sidecar, record)
+    work.remove()
+    return [job.path, picture, sidecar]
+
+
+def _draw(job: SceneJob, work: Work, tick: Tick) -> None:
+    """Reflectivity of the scene into the work folder."""
+    from ..sample import encode_prompts
+
+    path = work.file(REFLECTIVITY)
+    if work.rows >= job.shape[0]:
+        return
+    if job.adapters is not None:
+        job.adapters.at(0.0)
+    text = encode_prompts(job.model, job.prompt, job.negative, job.settings.guidance)
+    canvas = Canvas(
+        job.model, text, job.settings, *job.cells, job.seed, job.stride, job.guides, job.adapters
+    )
+    overlap = min(DECODE_OVERLAP, canvas.window // 2)
+    start = None
+    if job.start is not None:
+        # read again on resume too: that there is one decides how many steps are run
+        tick(0, 1, "reading the start image")
+        start = encode_canvas(job.model, job.start, *job.cells, canvas.window, overlap)
+    if job.guides is not None:
+        tick(0, 1, "reading the controls")
+        job.guides.embed(*job.cells, work.folder)
+    latents = denoise(canvas, work, start, tick)
+    if not path.is_file() or work.rows == 0:
+        raster.create(path, job.shape)
+    height, width = job.shape
+    after = work.rows
+    strips = decoded_rows(job.model, latents, canvas.window, overlap, after)
+    for row, pixel in strips:
+        keep = pixel[: max(0, height - row), :width]
+        if len(keep):
+            raster.write_block(path, job.model.radiometry.to_power(keep), row)
+        work.save_rows(min(height, row + len(pixel)))
+        tick(min(height, row + len(pixel)), height, "decoding")
+
+
+def _detect(job: SceneJob, work: Work, tick: Tick) -> dict[str, Any]:
+    """Amplitude of the scene into the work folder; returns the record."""
+    height, width = job.shape
+    read = raster.Reader(work.file(REFLECTIVITY))
+    factor: Source | None = None
+    measured: dict[str, Any] = {}
+    if job.level is not None:
+        sums = Sums(job.level)
+        for rows in _blocks(height):
+            sums.add(read(rows, slice(0, width)), rows.start)
+        factor, figures = gain(sums)
+        measured["level"] = figures
+
+    def power(rows: slice, columns: slice) -> FloatArray:
+        values = read(rows, columns)
+        return values if factor is None else values * factor.read(rows, columns)[0]
+
+    path = work.file(AMPLITUDE)
+    raster.create(path, job.shape)
+    total = squares = 0.0
+    count = 0
+    for rows in _blocks(height):
+        whole = slice(0, width)
+        if job.looks:
+            values = speckled_power(power, job.shape, rows, whole, job.looks, job.seed)
+        else:
+            values = power(rows, whole)
+        amplitude = _masked(np.sqrt(values * np.float32(job.unit)), job.level, rows.start)
+        raster.write_block(path, amplitude, rows.start)
+        seen = amplitude[np.isfinite(amplitude)].astype(np.float64)
+        total, squares = total + float(seen.sum()), squares + float(np.square(seen).sum())
+        count += seen.size
+        tick(rows.stop, height, "speckle")
+    read.close()
+    mean = total / max(count, 1)
+    spread = max(squares / max(count, 1) - mean**2, 0.0) ** 0.5
+    return {**job.record, **measured, "threshold": mean + 3.0 * spread or 1.0}
+
+
+def _masked(amplitude: FloatArray, level: Level | None, row: int) -> FloatArray:
+    """NaN where the input was not measured."""
+    if level is None or level.valid is None:
+        return amplitude
+    rows, columns = level.valid.shape
+    down = (np.arange(row, row + len(amplitude)) + 0.5) * level.target.row_step
+    across = (np.arange(amplitude.shape[1]) + 0.5) * level.target.column_step
+    r = np.minimum(down.astype(np.int64), rows - 1)
+    c = np.minimum(across.astype(np.int64), columns - 1)
+    return np.where(level.valid[r][:, c], amplitude, np.float32(np.nan))
+
+
+def _blocks(height: int) -> Iterator[slice]:
+    for start in range(0, height, BLOCK_ROWS):
+        yield slice(start, min(height, start + BLOCK_ROWS))

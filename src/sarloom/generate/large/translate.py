@@ -1,0 +1,235 @@
+"""A satellite scene drawn as an airborne radar would see it, on the same ground."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ... import __version__
+from ...errors import InputError
+from ...options.spell import command_line
+from ..control_request import ControlModel, parse_control_model
+from ..sizes import LARGEST_SIDE
+from ..speckled import effective_looks
+from .guides import Guides, GuideSpec
+from .level import Level
+from .run import SceneJob
+from .scene_input import RadarInput, georeference, parse_part, read_input, spacings_of
+from .sources import DecibelSource, LazySource, ModelPixels, PowerSource
+
+if TYPE_CHECKING:
+    from ...models.loaded import LoadedModel
+    from ...options.refine import RefineOptions
+    from ...options.translate import TranslateOptions
+    from ...records import Scene
+
+LARGEST_OUTPUT = 4 * LARGEST_SIDE
+"""Pixels on a side of a result."""
+SPACING_TOLERANCE = 0.02
+SIMULATED_MEAN = 2
+"""Side of the blocks over which the `simulated` control averages its speckle."""
+Ground = tuple[float, float] | None
+Say = Callable[[str], None]
+
+
+def translate_job(options: TranslateOptions, scene: Scene, ground: Ground, say: Say) -> SceneJob:
+    """A satellite scene as a job for :func:`.run.make_scene`.
+
+    Parameters
+    ----------
+    ground
+        Ground distance of rows and columns [m] that the scene's map says; None if it has none.
+    say
+        Called with each doubt.
+
+    Raises
+    ------
+    InputError
+        If the scene is finer than the result shall be, too large, or of unknown spacing; if the
+        model cannot draw the spacing; if there is no control for satellite scenes.
+    """
+    path = _output(options.out, options.name or f"{scene.path.stem}-{options.to}", options.seed)
+    part = parse_part(options.window, scene.shape)
+    down, across = spacings_of(scene, ground)
+    model = _model(options)
+    spacing = _drawn_spacing(model, options.spacing_m)
+    steps = spacing / down, spacing / across
+    if max(steps) > 1.0 + SPACING_TOLERANCE:
+        raise InputError(
+            f"{scene.path} has pixels of {down:.3g} m x {across:.3g} m, finer than the {spacing:g} "
+            "m wanted: there is nothing to add; `sarloom refine` keeps the grid"
+        )
+    shape = max(1, round(part.rows / steps[0])), max(1, round(part.columns / steps[1]))
+    if max(shape) > LARGEST_OUTPUT:
+        raise InputError(
+            f"{scene.path} would become {shape[0]} x {shape[1]} pixels of {spacing:g} m, more than "
+            f"{LARGEST_OUTPUT}: take a part with --window ROW,COLUMN,ROWS,COLUMNS"
+        )
+    _tell(scene, say)
+    numbers = {"incidence_angle_deg": options.incidence_deg} if options.incidence_deg else {}
+    # the network is looked for before the scene is read, which may take long
+    later = LazySource(lambda: DecibelSource(power))
+    guide = GuideSpec("satellite", later, options.weight)
+    guides = Guides(model, [guide], _networks(options.control_model), numbers)
+    given = read_input(scene, part, ground, _input_file(path))
+    power = PowerSource(given.power, *steps)
+    least = model.cell * spacing if options.level_scale_m is None else options.level_scale_m
+    level = _level(given, power, scene, least / math.sqrt(down * across))
+    return _job(options, model, path, shape, given, guides, None, level,
+                georeference(scene, part, steps), "translate",
+                {"to": options.to, "spacing_m": spacing, "incidence_deg": options.incidence_deg,
+                 "level_scale_m": options.level_scale_m}, say)  # fmt: skip
+
+
+def refine_job(options: RefineOptions, scene: Scene, ground: Ground, say: Say) -> SceneJob:
+    """A simulated scene as a job: the same grid, the same level, another hand.
+
+    Raises
+    ------
+    InputError
+        If the scene's spacing is not the model's, it is too large, or there is no control.
+    """
+    path = _output(options.out, options.name or f"{scene.path.stem}-refined", options.seed)
+    part = parse_part(None, scene.shape)
+    down, across = spacings_of(scene, ground)
+    if max(scene.shape) > LARGEST_OUTPUT:
+        raise InputError(f"{scene.path} is larger than {LARGEST_OUTPUT} pixels on a side: cut it")
+    model = _model(options)
+    own = model.radiometry.spacing_m
+    if own is not None and max(abs(down / own - 1), abs(across / own - 1)) > SPACING_TOLERANCE:
+        raise InputError(
+            f"{scene.path} has pixels of {down:.3g} m x {across:.3g} m, {model.source} draws "
+            f"{own:g} m: simulate it with --spacing-m {own:g}"
+        )
+    guides = None
+    if options.weight > 0:
+        later = LazySource(lambda: DecibelSource(power, SIMULATED_MEAN))
+        guide = GuideSpec("simulated", later, options.weight)
+        guides = Guides(model, [guide], _networks(options.control_model), {})
+    given = read_input(scene, part, ground, _input_file(path))
+    power = PowerSource(given.power, 1.0, 1.0)
+    level = _level(given, power, scene, options.level_scale_m / math.sqrt(down * across))
+    return _job(options, model, path, scene.shape, given, guides, ModelPixels(power,
+                model.radiometry), level, georeference(scene, part, (1.0, 1.0)), "refine",
+                {"strength": options.strength, "weight": options.weight,
+                 "level_scale_m": options.level_scale_m, "spacing_m": across}, say)  # fmt: skip
+
+
+def _job(
+    options: TranslateOptions | RefineOptions,
+    model: LoadedModel,
+    path: Path,
+    shape: tuple[int, int],
+    given: RadarInput,
+    guides: Guides | None,
+    start: ModelPixels | None,
+    level: Level,
+    place: Any,
+    task: str,
+    more: dict[str, Any],
+    say: Say,
+) -> SceneJob:
+    """What both commands share, with the record."""
+    from ..sample import SampleSettings
+
+    looks = effective_looks(options.looks, model.radiometry, False)
+    for doubt in guides.doubts() if guides is not None else ():
+        say(doubt)
+    strength = more.get("strength", 1.0)
+    settings = SampleSettings(
+        options.steps, options.guidance, options.scheduler, "linear", strength
+    )
+    record = {
+        "record": 1,
+        "task": task,
+        "command": command_line(task, options, always=("seed", "steps", "stride", "guidance")),
+        "software": f"sarloom {__version__}",
+        "synthetic": True,
+        "prompt": " ".join(options.prompt.split()),
+        "negative": " ".join(options.negative.split()),
+        "width": shape[1],
+        "height": shape[0],
+        "seed": options.seed,
+        "steps": options.steps,
+        "guidance": options.guidance,
+        "scheduler": options.scheduler,
+        "spacing": "linear",
+        "looks": looks,
+        "stride": options.stride,
+        "input": given.record,
+        **more,
+        "guides": [] if guides is None else guides.record(),
+        "model": {"source": options.model, "name": model.name, "family": model.family.name,
+                  "hash": model.fingerprint},
+        "device": model.device.type,
+        "dtype": str(model.dtype).removeprefix("torch."),
+        "threads": _threads(model),
+        "speckle": model.radiometry.speckle,
+        "calibration": given.calibration,
+    }  # fmt: skip
+    return SceneJob(
+        model=model, path=path, shape=shape, prompt=record["prompt"], negative=record["negative"],
+        settings=settings, seed=options.seed, looks=looks, stride=options.stride, record=record,
+        guides=guides, start=start, level=level, place=place, unit=given.unit,
+    )  # fmt: skip
+
+
+def _level(given: RadarInput, power: PowerSource, scene: Scene, least_cells: float) -> Level:
+    looks = scene.looks if scene.looks and scene.looks > 0 else 1.0
+    return Level(power, float(looks), least_cells, given.valid)
+
+
+def _output(folder: Path, name: str, seed: int) -> Path:
+    from ..run import prepare_folder
+
+    if not name or Path(name).name != name:
+        raise InputError(f"--name {name!r} is no file name")
+    return prepare_folder(folder) / f"{name}-{seed}.tif"
+
+
+def _input_file(path: Path) -> Path:
+    """Where the input's power lies while the scene is made."""
+    folder = path.with_name(path.stem + ".part")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder} cannot be made: {error.strerror}") from error
+    return folder / "input.npy"
+
+
+def _model(options: TranslateOptions | RefineOptions) -> LoadedModel:
+    from ...models.load import load_model
+
+    return load_model(options.model, options.device, options.dtype)
+
+
+def _networks(texts: tuple[str, ...]) -> tuple[ControlModel, ...]:
+    return tuple(parse_control_model(text) for text in texts)
+
+
+def _drawn_spacing(model: LoadedModel, asked: float | None) -> float:
+    own = model.radiometry.spacing_m
+    if own is None and asked is None:
+        raise InputError(f"{model.source} does not say its pixel spacing: give --spacing-m")
+    spacing = own if asked is None else asked
+    assert spacing is not None  # one of both is there
+    if own is not None and abs(spacing / own - 1) > SPACING_TOLERANCE:
+        raise InputError(f"--spacing-m {spacing:g}: {model.source} draws pixels of {own:g} m")
+    return spacing
+
+
+def _tell(scene: Scene, say: Say) -> None:
+    """What makes the result worse than it could be."""
+    if scene.range_axis not in (None, "+column"):
+        say(
+            f"{scene.path}: range grows along {scene.range_axis}; shadows may be drawn as if it "
+            "grew along columns"
+        )
+
+
+def _threads(model: LoadedModel) -> int | None:
+    import torch
+
+    return torch.get_num_threads() if model.device.type == "cpu" else None
