@@ -79,7 +79,7 @@ def retrieval(title: str, images: FloatArray, captions: FloatArray) -> None:
     print(
         f"{title}: score {found.score:.1f}, {found.margin:.1f} above other captions; "
         f"R@1 {found.recall(1, size):.3f}, R@5 {found.recall(5, size):.3f} among {size} captions "
-        f"(chance {1 / size:.3f}, {5 / size:.3f}), {len(images)} images"
+        f"(chance {1 / size:.3f}, {min(1, 5 / size):.3f}), {len(images)} images"
     )
 
 
@@ -146,12 +146,14 @@ def main() -> None:
     parser.add_argument("--model", type=Path, help="folder; default: the shipped model")
     parser.add_argument("--scenes", type=Path, default=Path("runs/figures/held-out"))
     parser.add_argument("--count", type=int, default=480)
+    parser.add_argument("--every", type=int, default=1, help="take every n-th scene only")
     parser.add_argument("--measured", type=Path)
     parser.add_argument("--generated", type=int, default=0)
     parser.add_argument("--judge", type=Path, default=Path("runs/figures/judge.safetensors"))
     options = parser.parse_args()
     make_scenes(options.scenes, options.count, FIRST_SEED, 512, RADIOMETRY, 0.3, 2, lambda _: None)
-    scenes = load_scenes(options.scenes, options.count)
+    whole, every = load_scenes(options.scenes, options.count), options.every
+    scenes = SceneSet(whole.pixels[::every], whole.kinds[::every], whole.captions[::every])
     model = Sarclip(options.model)
     texts = kind_vectors(model)
     first = image_vectors(model, scenes, 1, 1)

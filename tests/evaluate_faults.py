@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Callable, Sequence
 
@@ -27,6 +28,15 @@ class Made:
 
     def image(self, index: int) -> RadarImage:
         return self.images[index]
+
+    def name(self, index: int) -> str:
+        return self.images[index].name
+
+    def key(self, index: int) -> str:
+        image = self.images[index]
+        digest = hashlib.sha256(image.power.tobytes())
+        digest.update(repr((image.floor, image.ceiling, image.own_scale)).encode())
+        return f"{digest.hexdigest()}|{image.name}"
 
 
 def simulated(

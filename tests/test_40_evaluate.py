@@ -27,12 +27,22 @@ def pair() -> tuple[Images, Images]:
     return simulated(1, 6), simulated(101, 6)
 
 
-def compared(real: Images, generated: Made) -> Report:
-    return make_report(Made("real", real), generated, {}, looks=1.0, draws=40)
+Compare = Callable[[Images, Made], Report]
 
 
 @pytest.fixture(scope="module")
-def clean(pair: tuple[Images, Images]) -> Report:
+def compared(tmp_path_factory: pytest.TempPathFactory) -> Compare:
+    """Reports that share the summaries of what they share."""
+    keep = tmp_path_factory.mktemp("summaries")
+
+    def compare(real: Images, generated: Made) -> Report:
+        return make_report(Made("real", real), generated, {}, looks=1.0, draws=40, keep=keep)
+
+    return compare
+
+
+@pytest.fixture(scope="module")
+def clean(pair: tuple[Images, Images], compared: Compare) -> Report:
     return compared(pair[0], Made("generated", pair[1]))
 
 
@@ -71,7 +81,7 @@ FAULTS: dict[str, tuple[Plant, str, str]] = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_planted_fault_is_found_and_named(
-    fault: str, pair: tuple[Images, Images], clean: Report
+    fault: str, pair: tuple[Images, Images], clean: Report, compared: Compare
 ) -> None:
     plant, name, key = FAULTS[fault]
     report = compared(pair[0], plant(*pair))
@@ -83,7 +93,7 @@ def test_a_planted_fault_is_found_and_named(
     assert low > old_high or high < old_low
 
 
-def test_rotated_images_are_found_and_named() -> None:
+def test_rotated_images_are_found_and_named(compared: Compare) -> None:
     """Where there are shadows to tell by: buildings, at a spacing that shows several of them."""
     built = ("suburb", "industry")
     real, other = (simulated(seed, 10, built, spacing_m=0.7) for seed in (1, 101))
@@ -97,7 +107,7 @@ def test_rotated_images_are_found_and_named() -> None:
 
 
 def test_eight_bits_move_no_figure_beyond_its_interval(
-    pair: tuple[Images, Images], clean: Report
+    pair: tuple[Images, Images], compared: Compare
 ) -> None:
     report = compared(pair[0], in_eight_bits(pair[1]))
     assert [one.name for one in report.findings] == ["same"]
@@ -130,7 +140,9 @@ def test_the_format_of_files_moves_nothing(tmp_path: Path, pair: tuple[Images, I
         assert not [row.key for row in report.rows if row.differs and row.key != "memorised"]
 
 
-def test_a_figure_does_not_depend_on_the_others(pair: tuple[Images, Images]) -> None:
+def test_a_figure_does_not_depend_on_the_others(
+    pair: tuple[Images, Images], compared: Compare
+) -> None:
     from sarloom.evaluate.harness import evaluate
     from sarloom.evaluate.metrics import metrics_for
 
@@ -140,7 +152,7 @@ def test_a_figure_does_not_depend_on_the_others(pair: tuple[Images, Images]) -> 
     assert alone[0].interval == next(row.interval for row in first.rows if row.key == alone[0].key)
 
 
-def test_few_images_are_warned_of(pair: tuple[Images, Images]) -> None:
+def test_few_images_are_warned_of(pair: tuple[Images, Images], compared: Compare) -> None:
     report = compared(pair[0][:5], Made("few", pair[1][:5]))
     assert any(one.startswith("generated: 5 images") for one in report.warnings)
 
@@ -193,7 +205,7 @@ def test_pixels_that_nobody_explains_stop_the_command(tmp_path: Path) -> None:
         workflows.evaluate(options)
 
 
-def test_real_scenes_against_themselves_and_blurred(shared_data: Path) -> None:
+def test_real_scenes_against_themselves_and_blurred(shared_data: Path, compared: Compare) -> None:
     folder = ImageFolder(shared_data / "mstar_scenes" / "images", PixelsSaid("amplitude"), 48)
     cut = [folder.image(row) for row in range(len(folder))]
     cut = [

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from .clusters import find_clusters
 from .image import RadarImage
+from .kept import Kept, identity
 from .summaries import SUMMARIES, Summary
 from .table import Images
 from .view import View, log_variances
@@ -43,6 +46,27 @@ class ImageSet(Protocol):
             If it cannot be read or is none.
         """
         ...
+
+
+@runtime_checkable
+class Keyed(Protocol):
+    """Images that can be told apart without decoding them, so that summaries may be kept."""
+
+    def key(self, index: int) -> str:
+        """Digest of everything that image ``index`` depends on, '|', and its name."""
+        ...
+
+    def name(self, index: int) -> str:
+        """Name of image ``index``."""
+        ...
+
+
+def names_of(images: ImageSet) -> list[str]:
+    """Names of all images, without decoding them where that is possible."""
+    rows = range(len(images))
+    if isinstance(images, Keyed):
+        return [images.name(row) for row in rows]
+    return [images.image(row).name for row in rows]
 
 
 @dataclass(frozen=True)
@@ -115,6 +139,11 @@ def speckle_level(images: ImageSet, gain: float, scale: Scale) -> float:
     """Most frequent log-variance of the more homogeneous blocks of a sample of a set."""
     views = (_view(images.image(row), gain, scale, None) for row in _sample(images))
     return _most_frequent(np.concatenate([log_variances(view.quiet) for view in views]))
+
+
+def clusters(images: ImageSet, gain: float, scale: Scale) -> NDArray[np.float64]:
+    """Kinds of ground in a sample of a set."""
+    return find_clusters(_view(images.image(row), gain, scale, None) for row in _sample(images))
 
 
 def _view(image: RadarImage, gain: float, scale: Scale, speckle: float | None) -> View:
@@ -199,6 +228,7 @@ def collect(
     scale: Scale,
     tick: Tick = lambda done, total, doing: None,
     extra: Sequence[tuple[str, Summary]] = (),
+    keep: Path | None = None,
 ) -> Images:
     """Summaries of every image of a set; memory holds one image and the table.
 
@@ -208,19 +238,62 @@ def collect(
         Of this set, from ``scale``.
     extra
         Further summaries, such as features of an encoder.
+    keep
+        Folder of summaries of an earlier, stopped run, and of this one.
     """
     speckle = speckle_level(images, gain, scale)
     wanted = {**SUMMARIES, **dict(extra)}
+    kept = _kept(keep, images, wanted, gain, scale, speckle)
     names: list[str] = []
     columns: dict[str, NDArray[np.float32]] = {}
-    for row in range(len(images)):
-        image = images.image(row)
-        view = _view(image, gain, scale, speckle)
-        for name, function in wanted.items():
-            found = function(view)
-            if name not in columns:
-                columns[name] = np.empty((len(images), *found.shape), np.float32)
-            columns[name][row] = found
-        names.append(image.name)
-        tick(row + 1, len(images), images.title)
+    try:
+        for row in range(len(images)):
+            title, found = _row(images, row, wanted, kept, (gain, scale, speckle))
+            for name, values in found.items():
+                if name not in columns:
+                    columns[name] = np.empty((len(images), *values.shape), np.float32)
+                columns[name][row] = values
+            names.append(title)
+            tick(row + 1, len(images), images.title)
+    finally:
+        if kept is not None:
+            kept.flush()
     return Images.of(names, columns, absolute=scale.level == "absolute")
+
+
+def _row(
+    images: ImageSet,
+    row: int,
+    wanted: Mapping[str, Summary],
+    kept: Kept | None,
+    view: tuple[float, Scale, float],
+) -> tuple[str, dict[str, NDArray[np.float32]]]:
+    """Name and summaries of an image, as far as possible from what was kept."""
+    key = images.key(row) if kept is not None and isinstance(images, Keyed) else ""
+    found = (kept.get(key) if kept is not None else None) or {}
+    if found.keys() >= wanted.keys():
+        return key.partition("|")[2], found
+    image = images.image(row)
+    seen = _view(image, *view)
+    for name, function in wanted.items():
+        if name not in found:
+            found[name] = np.asarray(function(seen), np.float32)
+    if kept is not None and kept.get(key) is None:
+        lasting = {name: found[name] for name in wanted if identity(name, wanted[name])}
+        kept.put(key, lasting)
+    return image.name, found
+
+
+def _kept(
+    keep: Path | None,
+    images: ImageSet,
+    wanted: Mapping[str, Summary],
+    gain: float,
+    scale: Scale,
+    speckle: float,
+) -> Kept | None:
+    if keep is None or not isinstance(images, Keyed):
+        return None
+    said = [identity(name, function) for name, function in wanted.items()]
+    ends = {name: value for name, value in asdict(scale).items() if "gain" not in name}
+    return Kept(keep, {"gain": gain, **ends, "speckle": speckle, "summaries": said})

@@ -187,7 +187,11 @@ FIGURES: dict[str, tuple[Callable[[Any, Report], None], str]] = {
         "Every distance as a multiple of its floor, the distance between two halves of the real "
         "set, with its 95 % interval. Red differs.",
     ),
-    "law": (_law, "Distribution of power in dB, both sets moved to their medians."),
+    "law": (
+        _law,
+        "Distribution of power in dB, both sets moved to their medians. A spike at an end is what "
+        "was clipped there, in both sets alike.",
+    ),
     "log-cumulants": (
         _cumulants,
         "Log-cumulant diagram, one point per image. Speckle alone lies on the gamma line; texture "

@@ -17,7 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FormatError, InputError
+from ..files import sha256_of
 from .image import ComplexArray, PixelMeaning, Power, RadarImage, power_of_pixels
+from .kept import digest_of
 
 RASTERS = (".tif", ".tiff")
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp")
@@ -66,10 +68,22 @@ class ImageFolder:
     def __len__(self) -> int:
         return len(self.entries)
 
+    def key(self, index: int) -> str:
+        """Digest of the files, of what is said of them, and the name."""
+        entry = self.entries[index]
+        held = [sha256_of(entry.path), sha256_of(entry.complex) if entry.complex else None]
+        return digest_of(
+            [held, entry.about, self.said.meaning, self.said.window_db], self.name(index)
+        )
+
+    def name(self, index: int) -> str:
+        """Path of an image within the folder."""
+        return str(self.entries[index].path.relative_to(self.folder))
+
     def image(self, index: int) -> RadarImage:
         """Read an image."""
         entry = self.entries[index]
-        name = str(entry.path.relative_to(self.folder))
+        name = self.name(index)
         if entry.path.suffix.lower() in RASTERS:
             return _raster(entry, name, self.said)
         return _picture(entry, name, self.said)

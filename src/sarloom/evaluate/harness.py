@@ -9,9 +9,9 @@ Floor
     hangs on the number of images, so beside the floor stands the generated set in the same number
     of images against the same A ('matched'). Several splits are averaged.
 Verdict
-    'differs' if a property's difference is more than three deviations of its draws and exceeds
-    that of two halves; for a distance, if matched minus floor is (for precision, recall and their
-    like, in either direction).
+    'differs' if a property's difference is so many deviations of its draws that chance alone would
+    have it once in 2000 (3.5 for many images, 4.5 for ten) and exceeds that of two halves; for a
+    distance, if matched minus floor is (for precision, recall and their like, in either direction).
 """
 
 from __future__ import annotations
@@ -19,14 +19,17 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
+from scipy import stats
 
 from .metrics.base import Figure, Metric, Value
 from .table import Images
 
 SPLITS = 12
-_SIGMAS = 3.0
+_CHANCE = 2.5e-4
+"""Of a deviation so large to one side: with sixty figures, one report in thirty has a false one."""
 _TINY = 1e-9
 
 
@@ -176,6 +179,7 @@ def _row(
 ) -> Row:
     key = figure.key
     deviation = float(np.std([one[key].value for one in drawn], ddof=1))
+    needed = _needed(*images)
     floors = np.array([_size(metric, one[key].value) for one, _ in pairs])
     matched = np.array([_size(metric, one[key].value) for _, one in pairs])
     floor = float(floors.mean()) if len(floors) else float("nan")
@@ -184,9 +188,9 @@ def _row(
         above = value.value - floor if metric.at_full_size else above
         above = abs(above) if metric.two_sided else above
         spread = float(floors.std()) if len(floors) else float("nan")
-        differs = above > _SIGMAS * deviation and above > 2 * spread and above > _TINY
+        differs = above > needed * deviation and above > 2 * spread and above > _TINY
     else:
-        differs = abs(value.value) > max(_SIGMAS * deviation, _TINY) and abs(value.value) > floor
+        differs = abs(value.value) > max(needed * deviation, _TINY) and abs(value.value) > floor
     return Row(
         section=metric.section, key=key, title=figure.title, unit=figure.unit,
         distance=metric.distance, value=value.value, deviation=deviation, floor=floor,
@@ -194,6 +198,18 @@ def _row(
         real=value.real, generated=value.generated, images=images, split=half, warnings=warnings,
         two_sided=metric.two_sided,
     )  # fmt: skip
+
+
+@lru_cache
+def _needed(real: int, generated: int) -> float:
+    """Deviations of bootstrap draws that chance hardly reaches.
+
+    A bootstrap's deviation of few images is small by the root of n / (n - 1), and itself so
+    uncertain that Student's law counts.
+    """
+    few = max(min(real, generated), 2)
+    wide = stats.t.isf(_CHANCE, max(real + generated - 2, 1))
+    return float(wide * np.sqrt(few / (few - 1)))
 
 
 def _size(metric: Metric, value: float) -> float:

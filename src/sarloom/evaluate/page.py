@@ -111,8 +111,8 @@ def _page(report: Report, drawn: dict[str, tuple[bytes, str]], real: str, genera
 <p>A distance is 0 for equal laws; its <em>floor</em> is the same distance between two random halves
 of the real set ({report.rows[0].split} images each), and <em>matched</em> the generated images in
 that number against one half. Of a property the value is generated minus real. Intervals hold 95 %,
-from bootstrap draws of whole images. <em>differs</em>: beyond three deviations, and beyond the
-floor.</p>
+from bootstrap draws of whole images. <em>differs</em>: farther out than chance brings one figure in
+2000, and beyond the floor.</p>
 {_table(report)}
 <h2>Pictures</h2>{figures}
 <h2>What this rests on</h2>{_facts(report)}

@@ -6,16 +6,29 @@ import dataclasses
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from .collect import ImageSet, Level, Scale, Survey, collect, common_scale
+from .clusters import COLUMN, ClusterLaw, cluster_metrics
+from .collect import (
+    ImageSet,
+    Level,
+    Scale,
+    Survey,
+    clusters,
+    collect,
+    common_scale,
+    names_of,
+)
 from .findings import Finding, findings_of, number
 from .harness import Row, evaluate, left_out
 from .metrics import Metric, metrics_for
 from .metrics.speckle import expected, looks_of
+from .pairs import PAIRS, pair_tables, pairs_of
 from .summaries import Summary
 from .table import Images
+from .usefulness import USEFULNESS, classes_of, usefulness
 
 FORMAT = 1
 Tick = Callable[[int, int, str], None]
@@ -59,6 +72,9 @@ def make_report(
     extra: Sequence[tuple[str, Summary]] = (),
     extra_metrics: Sequence[Metric] = (),
     tick: Tick = lambda done, total, doing: None,
+    keep: Path | None = None,
+    paired: bool = False,
+    classify: bool = False,
 ) -> Report:
     """Compare two sets of images.
 
@@ -70,13 +86,31 @@ def make_report(
         Looks of the speckle; by default as the records of the real images say.
     extra, extra_metrics
         Features of encoders and the metrics over them.
+    keep
+        Folder in which summaries are kept, so that a stopped run goes on.
+    paired
+        Images of the same name show the same ground.
+    classify
+        Sub-folders are classes, to train a classifier on.
     """
+    names = (names_of(real), names_of(generated)) if paired or classify else ([], [])
+    pairs = pairs_of(*names) if paired else []
+    if classify:
+        classes_of(*names)
     scale, first, second = common_scale(real, generated, level)
     looks = looks or first.looks
-    a = collect(real, scale.real_gain, scale, tick, extra)
-    b = collect(generated, scale.generated_gain, scale, tick, extra)
-    metrics = (*metrics_for(looks), *extra_metrics)
+    centres = clusters(real, scale.real_gain, scale)
+    extra = (*extra, (COLUMN, ClusterLaw(centres)))
+    a = collect(real, scale.real_gain, scale, tick, extra, keep)
+    b = collect(generated, scale.generated_gain, scale, tick, extra, keep)
+    metrics = (*metrics_for(looks), *cluster_metrics(centres), *extra_metrics)
     rows = evaluate(a, b, metrics, draws, seed, tick)
+    if pairs:
+        tables = pair_tables(real, generated, pairs, looks or looks_of(a), seed, tick)
+        rows += evaluate(*tables, (PAIRS,), draws, seed)
+    if classify:
+        tables = usefulness(real, generated, names, seed, tick=tick)
+        rows += evaluate(*tables, (USEFULNESS,), draws, seed)
     usual = [one for one in metrics if "phase" not in one.needs or first.has_complex]
     lacking = left_out(a, b, usual)
     theory = expected(looks) if looks else {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -19,6 +20,7 @@ def evaluate(options: EvaluateOptions) -> Path:
     """Compare generated images with real ones; print the table and write the report's folder."""
     from ..evaluate.encoders import features_of
     from ..evaluate.figures import need_matplotlib
+    from ..evaluate.kept import FOLDER
     from ..evaluate.page import write_report
     from ..evaluate.report import HEADER, make_report, table_rows
     from ..options.table import as_plain
@@ -32,7 +34,8 @@ def evaluate(options: EvaluateOptions) -> Path:
     with console.progress("evaluate") as tick:
         report = make_report(
             real, generated, as_plain(options), cast("Level", options.level), options.looks,
-            options.draws, options.seed, extra, metrics, tick,
+            options.draws, options.seed, extra, metrics, tick, options.out / FOLDER,
+            options.paired, options.classify,
         )  # fmt: skip
         written = write_report(report, real, generated, options.out)
     if options.json:
@@ -76,7 +79,30 @@ class _Tiles:
     def __len__(self) -> int:
         return len(self._rows)
 
+    def key(self, index: int) -> str:
+        """Digest of the tile's pixels and of what its row says of them."""
+        import hashlib
+
+        from ..evaluate.kept import digest_of
+
+        row = self._tiles.row(int(self._rows[index]))
+        held = [
+            hashlib.sha256(row[name]["bytes"]).hexdigest() if row[name] else None
+            for name in ("image", "valid")
+        ]
+        said = ("tone", "threshold", "low_db", "high_db", "looks", "calibration", "text")
+        return digest_of([held, [row[name] for name in said]], row["id"])
+
+    def name(self, index: int) -> str:
+        """Id of a tile."""
+        return self._ids[int(self._rows[index])]
+
+    @cached_property
+    def _ids(self) -> list[str]:
+        return [str(one) for one in self._tiles.columns("id")["id"]]
+
     def image(self, index: int) -> RadarImage:
+        """A tile as a radar image."""
         import numpy as np
 
         from ..evaluate.image import RadarImage

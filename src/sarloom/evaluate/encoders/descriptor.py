@@ -29,13 +29,20 @@ def descriptor(view: View) -> NDArray[np.float32]:
 
 
 def _scale(x: NDArray[np.float64]) -> list[float]:
-    centred = x - np.nanmean(x)
-    spread = max(float(np.nanstd(x)), 1e-3)
+    centred = x - _mean(x)
+    square = centred * centred
+    spread = max(float(np.sqrt(_mean(square))), 1e-3)
     across, down = centred[:, 1:] - centred[:, :-1], centred[1:] - centred[:-1]
     return [
         spread / _DB,
-        float(np.nanmean((centred / spread) ** 3)),
-        float(np.nanmean(np.abs(across))) / _DB,
-        float(np.nanmean(np.abs(down))) / _DB,
-        float(np.nanmean(centred[:, 1:] * centred[:, :-1])) / spread**2,
+        _mean(square * centred) / spread**3,
+        _mean(np.abs(across)) / _DB,
+        _mean(np.abs(down)) / _DB,
+        _mean(centred[:, 1:] * centred[:, :-1]) / spread**2,
     ]
+
+
+def _mean(x: NDArray[np.float64]) -> float:
+    """Over what is a number; images without gaps need no mask."""
+    found = float(x.mean())
+    return found if np.isfinite(found) else float(np.nanmean(x))

@@ -8,6 +8,7 @@ feature does not depend on the batch.
 from __future__ import annotations
 
 import json
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError, ModelError
+from ...files import sha256_of
 from ...sar.tone import display
 from ..view import View
 
@@ -44,6 +46,12 @@ class FolderEncoder:
             )
             or 224
         )
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Digest of the model's files."""
+        files = [*sorted(self.folder.glob("*.json")), *sorted(self.folder.glob("*.safetensors"))]
+        return "".join(f"{path.name}:{sha256_of(path)[:16]};" for path in files)
 
     def __call__(self, view: View) -> NDArray[np.float32]:
         """Features of an image [dimensions]."""

@@ -5,6 +5,8 @@ Haralick, Shanmugam & Dinstein, *Textural features for image classification*, 19
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -49,45 +51,34 @@ def cooccurrence(
     -------
     [offsets, count, count], each summing to one; zero where there is no pair.
     """
-    out = np.zeros((len(offsets), count, count))
-    side, stride, flat = _padded(levels, offsets, count)
-    shifts = [down * stride + right for down, right in offsets]
-    once, twice = flat * side, flat * side**2
-    held = np.empty_like(flat)
-    for number in range(0, len(shifts), 2):
-        # one pass over (p, p + a, p + b) counts the pairs of two offsets
-        first, second = (shifts[number : number + 2] * 2)[:2]
-        length = flat.size - max(first, second)
-        codes = held[:length]
-        np.add(twice[:length], once[first : first + length], out=codes)
-        codes += flat[second : second + length]
-        cube = _counts(codes, side**3).reshape(side, side, side)[:count]
-        out[number] = np.einsum("ijk->ij", cube)[:, :count]
-        if number + 1 < len(shifts):
-            out[number + 1] = np.einsum("ijk->ik", cube)[:, :count]
+    import torch
+
+    side, shifts, flat = _padded(levels, offsets, count)
+    length = flat.size - max(shifts)
+    once, codes = flat[:length] * flat.dtype.type(side), np.empty(length, flat.dtype)
+    out = np.empty((len(offsets), count, count))
+    for number, shift in enumerate(shifts):
+        np.add(once, flat[shift : shift + length], out=codes)
+        # torch counts 16-bit codes as they are; numpy would widen them to 64 bits first
+        found = torch.bincount(torch.from_numpy(codes), minlength=side**2)
+        out[number] = found.view(side, side)[:count, :count].numpy()
     out += out.swapaxes(1, 2)
     return np.asarray(out / np.maximum(out.sum(axis=(1, 2), keepdims=True), 1.0))
 
 
 def _padded(
     levels: NDArray[np.uint16], offsets: tuple[tuple[int, int], ...], count: int
-) -> tuple[int, int, NDArray[np.int32]]:
-    """Levels per axis, row stride, and the image in one row, with so many pixels without data
-    behind each row and below that no offset reaches another row by mistake."""
+) -> tuple[int, list[int], NDArray[Any]]:
+    """Levels per axis, offsets as steps in one row, and the image in one row, with so many pixels
+    without data behind each row and below that no pair reaches another row by mistake."""
     rows, columns = levels.shape
     below = max(down for down, _ in offsets)
     beside = max(abs(right) for _, right in offsets)
     stride = columns + beside
-    flat = np.full((rows + below) * stride + beside, count, np.int32)
+    kind = np.int16 if (count + 1) ** 2 <= 2**15 else np.int32
+    flat = np.full((rows + below) * stride + beside, count, kind)
     flat[: rows * stride].reshape(rows, stride)[:, :columns] = levels
-    return count + 1, stride, flat
-
-
-def _counts(codes: NDArray[np.int32], length: int) -> NDArray[np.int64]:
-    """How often each code occurs; torch counts 32-bit codes without widening them first."""
-    import torch
-
-    return np.asarray(torch.bincount(torch.from_numpy(codes), minlength=length).numpy())
+    return count + 1, [down * stride + right for down, right in offsets], flat
 
 
 def haralick(matrices: NDArray[np.float64]) -> NDArray[np.float64]:

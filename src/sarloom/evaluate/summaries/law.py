@@ -24,4 +24,5 @@ def log_cumulants(view: View) -> np.ndarray:
     """Second and third log-cumulant of the whole image, and the share of clipped pixels."""
     values = view.decibels[np.isfinite(view.decibels)].astype(np.float64) * NEPERS_PER_DB
     centred = values - values.mean()
-    return np.array([np.mean(centred**2), np.mean(centred**3), view.clipped], np.float32)
+    square = centred * centred  # a power of 3 takes ten times as long as two products
+    return np.array([square.mean(), np.mean(square * centred), view.clipped], np.float32)

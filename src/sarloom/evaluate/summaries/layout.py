@@ -53,9 +53,14 @@ def thumbnail(view: View) -> NDArray[np.float32]:
     The product of two thumbnails is their correlation.
     """
     rows, columns = (n // THUMBNAIL for n in view.power.shape)
-    small = multilook(np.nan_to_num(view.power, nan=0.0), (rows, columns))
-    cells = 10 * np.log10(np.maximum(small[:THUMBNAIL, :THUMBNAIL], 1e-6)).ravel()
-    cells -= cells.mean()
+    held = np.isfinite(view.power)
+    small = multilook(np.where(held, view.power, np.float32(0)), (rows, columns))
+    share = multilook(held.astype(np.float32), (rows, columns))[:THUMBNAIL, :THUMBNAIL].ravel()
+    mean = small[:THUMBNAIL, :THUMBNAIL].ravel() / np.maximum(share, 1e-6)
+    cells = 10 * np.log10(np.maximum(mean, 1e-6))
+    there = share > 0
+    # cells without data count for nothing: masks of one shape do not make two images alike
+    cells = np.where(there, cells - cells[there].mean(), 0.0)
     return np.asarray(cells / max(float(np.linalg.norm(cells)), 1e-12), np.float32)
 
 

@@ -31,8 +31,9 @@ def moments(view: View) -> NDArray[np.float32]:
     cv_squared = variance / (1.0 - variance / n)
     logs = np.log(np.maximum(ratio, LOWEST_RATIO))
     centred = logs - logs.mean(axis=(1, 2), keepdims=True)
-    second = np.mean(centred**2, axis=(1, 2)) * n / (n - 1)
-    third = np.mean(centred**3, axis=(1, 2)) * n**2 / ((n - 1) * (n - 2))
+    square = centred * centred
+    second = np.mean(square, axis=(1, 2)) * n / (n - 1)
+    third = np.mean(square * centred, axis=(1, 2)) * n**2 / ((n - 1) * (n - 2))
     return np.array([np.median(cv_squared), np.mean(second), np.mean(third)], np.float32)
 
 
