@@ -16,17 +16,18 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from chip_sets import chip_set
 from sarloom.errors import InputError, MissingExtraError, TrainingError
 from sarloom.models.load import load_model
 from sarloom.models.loaded import LoadedModel
 from sarloom.options.finetune import FinetuneRecipe
-from sarloom.options.simulate import SimulateOptions
 from sarloom.options.toml import load_table
 from sarloom.train.finetune import cost
 from sarloom.train.finetune.curve import draw_curve, read_log
 from sarloom.train.finetune.examples import Examples, load_examples
 from sarloom.train.finetune.memorised import Judge, nearest
-from sarloom.train.finetune.run import finetune, in_format, own_device, settings_of
+from sarloom.train.finetune.plan import in_format, own_device, settings_of
+from sarloom.train.finetune.run import finetune
 from sarloom.train.finetune.task import FinetuneTask
 from sarloom.train.finetune.texts import SHARD, TextCache
 from sarloom.train.loop import Draw, Group, LoopSettings, draw_of, run
@@ -41,11 +42,7 @@ def quiet(_: str) -> None:
 
 @pytest.fixture(scope="module")
 def tiles(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from sarloom.workflows import simulate
-
-    folder = tmp_path_factory.mktemp("set") / "tiles"
-    simulate(SimulateOptions(kinds=("farmland", "forest"), count=6, size=64, tiles=folder))
-    return folder
+    return chip_set(tmp_path_factory.mktemp("set") / "tiles", train=10)
 
 
 @pytest.fixture(scope="module")
@@ -332,10 +329,7 @@ def test_batches_are_of_one_size_and_every_tile_comes_up_once_a_pass(base: Path)
 def test_several_tile_sets_of_several_sizes_train_together(
     base: Path, tiles: Path, tmp_path: Path
 ) -> None:
-    from sarloom.workflows import simulate
-
-    other = tmp_path / "small"
-    simulate(SimulateOptions(kinds=("forest",), count=4, size=96, tiles=other))
+    other = chip_set(tmp_path / "large", side=96)
     out = tmp_path / "run"
     recipe = recipe_of(base, size=0, batch=2, steps=4, unet="lora")
     finetune(recipe, [tiles, other], out, quiet)

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
+from .load import quiet_libraries
 from .radiometry import Radiometry
 from .tokenizer import save_tokenizer
 
@@ -33,8 +34,9 @@ def save_model(
     aside.mkdir(parents=True)
     parts = {"vae": autoencoder, "unet": unet, "text_encoder": text_encoder}
     for name, module in parts.items():
-        half = copy.deepcopy(module).to(torch.float16, memory_format=torch.contiguous_format)
-        half.save_pretrained(aside / name, safe_serialization=True)
+        with quiet_libraries():
+            half = copy.deepcopy(module).to(torch.float16, memory_format=torch.contiguous_format)
+            half.save_pretrained(aside / name, safe_serialization=True)
     restore_prefix(aside / "text_encoder" / "model.safetensors")
     save_tokenizer(tokenizer, aside / "tokenizer")
     scheduler.save_pretrained(aside / "scheduler")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,26 +73,36 @@ def write_variant(
         ],
     )
     for name, network in parts.items():
-        before = next(network.parameters()).dtype
-        with quiet_libraries():
-            network.to(dtype, memory_format=torch.contiguous_format)
-            network.save_pretrained(aside / name, safe_serialization=True)
-            network.to(before)
-        if name.startswith("text_encoder"):
-            restore_prefix(aside / name / "model.safetensors")
+        _save_network(network, aside / name, dtype)
     if token:
-        from transformers import CLIPTokenizer
-
-        for place in base.family.tokenizer_folders:
-            words = CLIPTokenizer.from_pretrained(aside / place, local_files_only=True)
-            words.add_tokens([token])
-            words.save_pretrained(aside / place)
+        _teach_word(token, [aside / place for place in base.family.tokenizer_folders])
     if scheduler is not None:
         _write_schedule(aside, scheduler)
     radiometry.save(aside)
     shutil.rmtree(folder, ignore_errors=True)
     aside.rename(folder)
     return folder
+
+
+def _save_network(network: Any, folder: Path, dtype: torch.dtype) -> None:
+    """Write a network's weights and configuration; it keeps its own number format."""
+    before = next(network.parameters()).dtype
+    with quiet_libraries():
+        network.to(dtype, memory_format=torch.contiguous_format)
+        network.save_pretrained(folder, safe_serialization=True)
+        network.to(before)
+    if folder.name.startswith("text_encoder"):
+        restore_prefix(folder / "model.safetensors")
+
+
+def _teach_word(token: str, folders: Sequence[Path]) -> None:
+    """Add a word to tokenizers."""
+    from transformers import CLIPTokenizer
+
+    for folder in folders:
+        words = CLIPTokenizer.from_pretrained(folder, local_files_only=True)
+        words.add_tokens([token])
+        words.save_pretrained(folder)
 
 
 def _write_schedule(folder: Path, scheduler: Mapping[str, Any]) -> None:

@@ -18,6 +18,7 @@ from ..errors import FormatError, InputError
 from ..options.table import as_plain
 from ..options.tiles import BuildTilesOptions
 from ..sar.tone import Tone
+from .beside import NOTHING, Told, told_of
 from .cut import Limits, TileData, judge, read_cell
 from .ledger import Ledger, UnitResult, key_of, run_units
 from .pair import OpticalMatch, OpticalSource, pair_optical
@@ -65,13 +66,15 @@ class Piece:
     """None: each tile by its ground."""
     start: int
     stop: int
+    told: Told = NOTHING
 
     def plain(self) -> list[Any]:
         """Everything that its tiles hang on, as JSON."""
         one = self.acquisition
+        told = [list(self.told.captions)] if self.told.captions else []
         return [
             str(one.path), one.sha256, one.described, one.identifier, one.grid,
-            tone_columns(self.tone), self.split, self.start, self.stop,
+            tone_columns(self.tone), self.split, self.start, self.stop, *told,
         ]  # fmt: skip
 
 
@@ -133,6 +136,8 @@ def build_tiles(
     if not products:
         raise InputError(f"--sar {' '.join(map(str, options.sar))}: no radar product there")
     fractions = shares(options.split)
+    for path in products:
+        told_of(path)  # what is wrong there is said before long work
     # GDAL's own default is a twentieth of the memory for each process
     os.environ.setdefault("GDAL_CACHEMAX", _GDAL_CACHE_MB)
     ledger = Ledger(options.out)
@@ -310,8 +315,14 @@ def _splits(
                 "use --split-by acquisition"
             )
         return {one.name: None for one in acquisitions}
-    grounds = [Ground(one.name, str(one.path), one.footprint, one.cells) for one in acquisitions]
-    return dict(split_acquisitions(grounds, fractions, options.split_seed))
+    told = {one.name: split for one in acquisitions if (split := told_of(one.path).split)}
+    grounds = [
+        Ground(one.name, str(one.path), one.footprint, one.cells)
+        for one in acquisitions
+        if one.name not in told
+    ]
+    dealt = dict(split_acquisitions(grounds, fractions, options.split_seed)) if grounds else {}
+    return {**dealt, **told}
 
 
 def plan_pieces(
@@ -331,12 +342,13 @@ def plan_pieces(
         tone, split = tones[one.name], splits[one.name]
         if one.cells > most:
             for start in range(0, one.cells, most):
-                yield [Piece(one, tone, split, start, min(start + most, one.cells))]
+                stop = min(start + most, one.cells)
+                yield [Piece(one, tone, split, start, stop, told_of(one.path))]
             continue
         if sum(piece.stop for piece in pending) + one.cells > most:
             yield pending
             pending = []
-        pending.append(Piece(one, tone, split, 0, one.cells))
+        pending.append(Piece(one, tone, split, 0, one.cells, told_of(one.path)))
     if pending:
         yield pending
 
@@ -427,7 +439,8 @@ def _keep(
         return
     for tile in tiles:
         match = _partner(result, tile, unit)
-        result.rows.append(tile_row(scene, piece.acquisition, tile, piece.tone, split, match))
+        row = tile_row(scene, piece.acquisition, tile, piece.tone, split, match, piece.told)
+        result.rows.append(row)
 
 
 def _partner(result: UnitResult, tile: TileData, unit: CutUnit) -> OpticalMatch | None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..sar.tone import AmplitudeTone, DecibelTone, Tone
+from .beside import NOTHING, Told
 from .png import grey16_png, picture_png
 from .schema import Row, complete, picture
 from .tone import encode, tone_columns
@@ -99,8 +100,9 @@ def tile_row(
     tone: Tone,
     split: str | None,
     match: OpticalMatch | None,
+    told: Told = NOTHING,
 ) -> Row:
-    """All that is known of a tile of a product."""
+    """All that is known of a tile of a product; ``told`` is what lies beside its picture."""
     group = f"{one.name}-{tile.cell.group}"
     ring = tile.footprint
     return complete(
@@ -108,6 +110,7 @@ def tile_row(
             "id": f"{group}-{tile.spacing_m:g}m",
             **radar_columns(tile.power, tone),
             **({} if match is None else optical_columns(match)),
+            **told.columns(),
             "calibration": scene.calibration,
             "spacing_m": tile.spacing_m,
             "looks": tile.looks,

@@ -7,31 +7,28 @@ was killed continues exactly as if it had not been.
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import math
 import os
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
-from ..errors import MissingExtraError, TrainingError
+from ..errors import TrainingError
 from .checkpoint import load_state, save_state
-from .sharding import FSDP, average_gradients, clip_gradients, local, shard, sharding_asked
+from .learned import Group as Group
+from .learned import Learned
+from .log import TRACKING, Figures, Log, run_name, start_trackers, track
+from .log import check_tracking as check_tracking
+from .sharding import FSDP, shard, sharding_asked
 
 Report = Callable[[str], None]
-
-
-TRACKING = "tracking"
-"""Folder of a run where trackers keep their files."""
 
 
 @dataclass(frozen=True)
@@ -82,16 +79,6 @@ class Draw:
     """The part of the step's batch that this process computes; every process draws all of it."""
 
 
-@dataclass(frozen=True)
-class Group:
-    """Parameters with a learning rate of their own."""
-
-    parameters: Sequence[nn.Parameter]
-    learning_rate: float | None = None
-    """None: that of the loop."""
-    weight_decay: float | None = None
-
-
 class Task(Protocol):
     """What is trained: its modules and the loss of one batch."""
 
@@ -106,8 +93,6 @@ class Task(Protocol):
         """Mean loss of the batch of a step, and figures to log."""
 
 
-Figures = Mapping[str, float | NDArray[np.uint8]]
-"""What a watch saw: numbers, and pictures [rows, columns, 3]."""
 Watch = Callable[[int], Figures | None]
 """Called with a step while the averaged weights are in place; what it returns is tracked."""
 
@@ -155,126 +140,54 @@ def run(
     accelerator = _accelerator(settings, device, folder)
     main = accelerator.is_main_process
     folder.mkdir(parents=True, exist_ok=True)
-    if settings.tracking != "off":
-        place = folder.parent / TRACKING
-        place.mkdir(exist_ok=True)
-        own = {"wandb": {"dir": str(place)}} if settings.tracking == "wandb" else {}
-        accelerator.init_trackers(folder.parent.name, asdict(settings), own)
+    start_trackers(accelerator, settings.tracking, folder, asdict(settings))
     model = task.module
     if sharded:
         shard(model, torch.device(device))
-        report(f"{folder.name}: weights are held in parts by {accelerator.num_processes} processes")
-    groups = task.groups()
-    trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
-    optimiser = accelerator.prepare_optimizer(_optimiser(groups, settings))
-    rates = [group["lr"] for group in optimiser.param_groups]
-    average = {name: p.detach().clone() for name, p in trained.items()} if settings.ema else {}
-    step = load_state(folder, trained, optimiser, average)
+        count = accelerator.num_processes
+        report(f"{run_name(folder)}: weights are held in parts by {count} processes")
+    weights = Learned(model, task.groups(), settings, accelerator, sharded)
+    step = load_state(folder, weights.trained, weights.optimiser, weights.average)
     if step:
-        report(f"resuming {folder.name} at step {step} of {settings.steps}")
+        report(f"resuming {run_name(folder)} at step {step} of {settings.steps}")
     model.train()
     if accelerator.num_processes > 1 and not sharded:
         task.module = accelerator.prepare_model(model)
-    started, first = time.monotonic(), step
-    totals: dict[str, list[float]] = {}
+    log = Log(folder, settings.steps, step, report if main else _silent)
     while step < settings.steps:
-        for group, rate in zip(optimiser.param_groups, rates, strict=True):
-            group["lr"] = rate * settings.pace(step)
+        weights.pace(settings.pace(step))
         figures = _gradients(task, settings, step, accelerator, folder)
-        learned = list(trained.values())
-        if sharded:
-            average_gradients(learned)
-            clip_gradients(learned, settings.clip_norm or math.inf)
-        else:
-            accelerator.clip_grad_norm_(learned, settings.clip_norm or math.inf)
-        optimiser.step()
-        optimiser.zero_grad()
         step += 1
-        # the average forgets its start early on
-        decay = min(settings.ema, (1 + step) / (10 + step))
-        with torch.no_grad():
-            for name, kept in average.items():
-                local(kept).lerp_(local(trained[name]), 1 - decay)
-        for name, value in figures.items():
-            totals.setdefault(name, []).append(value)
+        weights.learn(step)
+        log.add(step, figures)
         last = step == settings.steps
         if main and (last or step % settings.log_every == 0):
-            shown = _log(folder, settings, step, first, started, totals, report)
-            accelerator.log(shown, step=step)
-            totals = {}
+            accelerator.log(log.write(step), step=step)
         if (main or sharded) and (last or step % settings.checkpoint_every == 0):
-            save_state(folder, step, trained, optimiser, average, settings.keep, main)
-        if (
-            main
-            and not last
-            and not sharded
-            and settings.watch_every
-            and step % settings.watch_every == 0
-        ):
+            held = weights.trained, weights.optimiser, weights.average
+            save_state(folder, step, *held, settings.keep, main)
+        every = settings.watch_every if main and not last and not sharded else 0
+        if every and step % every == 0:
             # the plain module: its wrapping would wait for the other processes
             wrapped, task.module = task.module, model
-            with _averaged(trained, average), accelerator.autocast():
-                _track(accelerator, watch(step), step)
+            with weights.averaged(), accelerator.autocast():
+                track(accelerator, watch(step), step)
             task.module = wrapped
-    with torch.no_grad():
-        for name, kept in average.items():
-            local(trained[name]).copy_(local(kept))
+    weights.finish()
     task.module = model.eval()
     if main:
         (folder / "settings.json").write_text(json.dumps(asdict(settings), indent=2) + "\n")
         if not sharded:
             with accelerator.autocast():
-                _track(accelerator, watch(settings.steps), settings.steps)
+                track(accelerator, watch(settings.steps), settings.steps)
     accelerator.wait_for_everyone()
     for tracker in accelerator.trackers:
         tracker.finish()
     return model
 
 
-@contextmanager
-def _averaged(
-    trained: Mapping[str, nn.Parameter], average: Mapping[str, torch.Tensor]
-) -> Iterator[None]:
-    """Lay the averaged weights in place of the trained ones, and change them back afterwards."""
-
-    def swap() -> None:
-        with torch.no_grad():
-            for name, kept in average.items():
-                weight = trained[name].detach().clone()
-                trained[name].copy_(kept)
-                kept.copy_(weight)
-
-    swap()
-    try:
-        yield
-    finally:
-        swap()
-
-
-def _track(accelerator: Any, figures: Figures | None, step: int) -> None:
-    """Hand what a watch returned to the trackers, if there are any."""
-    pictures = {k: v[None] for k, v in (figures or {}).items() if isinstance(v, np.ndarray)}
-    numbers = {k: v for k, v in (figures or {}).items() if k not in pictures}
-    if numbers:
-        accelerator.log(numbers, step=step)
-    for tracker in accelerator.trackers if pictures else ():
-        form = {"dataformats": "NHWC"} if tracker.name == "tensorboard" else {}
-        tracker.log_images(pictures, step=step, **form)
-
-
-def check_tracking(name: str) -> None:
-    """Refuse a tracker that is not installed, before any work.
-
-    Raises
-    ------
-    MissingExtraError
-        Naming the extra that brings it.
-    """
-    if name == "off":
-        return
-    found = importlib.util.find_spec(name)
-    if found is None or found.origin is None:  # a folder of that name is no package
-        raise MissingExtraError(f"tracking by {name}", name)
+def _silent(line: str) -> None:
+    """Of several processes one speaks."""
 
 
 def is_main_process() -> bool:
@@ -308,27 +221,6 @@ def _accelerator(settings: LoopSettings, device: torch.device | str, folder: Pat
             os.environ[FSDP] = asked
 
 
-def _optimiser(groups: Sequence[Group], settings: LoopSettings) -> torch.optim.Optimizer:
-    table: list[dict[str, Any]] = [
-        {
-            "params": list(group.parameters),
-            "lr": settings.learning_rate if group.learning_rate is None else group.learning_rate,
-            "weight_decay": (
-                settings.weight_decay if group.weight_decay is None else group.weight_decay
-            ),
-        }
-        for group in groups
-    ]
-    if settings.optimizer == "adamw8bit":
-        try:
-            from bitsandbytes.optim import AdamW8bit
-        except ImportError as error:
-            raise MissingExtraError("optimizer adamw8bit", "8bit") from error
-        eight_bit: torch.optim.Optimizer = AdamW8bit(table, betas=(0.9, 0.99))
-        return eight_bit
-    return torch.optim.AdamW(table, betas=(0.9, 0.99), fused=True)
-
-
 def _gradients(
     task: Task, settings: LoopSettings, step: int, accelerator: Any, folder: Path
 ) -> dict[str, float]:
@@ -351,24 +243,3 @@ def _gradients(
         for name, value in {"loss": float(loss.detach()), **figures}.items():
             gathered[name] = gathered.get(name, 0.0) + value / settings.accumulate
     return gathered
-
-
-def _log(
-    folder: Path,
-    settings: LoopSettings,
-    step: int,
-    first: int,
-    started: float,
-    totals: dict[str, list[float]],
-    report: Report,
-) -> dict[str, float]:
-    """Write and say the means since the last time; returns them."""
-    pace = (step - first) / max(time.monotonic() - started, 1e-9)
-    figures = {name: float(np.mean(values)) for name, values in totals.items()}
-    with (folder / "log.jsonl").open("a") as log:
-        log.write(json.dumps({"step": step, "steps_per_s": pace, **figures}) + "\n")
-    shown = "  ".join(f"{name} {value:.4f}" for name, value in figures.items())
-    left = (settings.steps - step) / max(pace, 1e-9) / 60
-    pace_text = f"{pace:.2f} steps/s  {left:.0f} min left"
-    report(f"{folder.name} {step}/{settings.steps}  {shown}  {pace_text}")
-    return {**figures, "steps_per_s": pace}

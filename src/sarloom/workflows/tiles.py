@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     )
     from ..tiles.pair import OpticalSource
 
+FEW = 3
+"""So often a remark is made name by name."""
+
 
 def tiles_build(options: BuildTilesOptions) -> Path:
     """Cut products into a tile set; print its folder, and on stderr what was left out and why."""
@@ -30,13 +34,26 @@ def tiles_build(options: BuildTilesOptions) -> Path:
     optical = [found for one in options.optical for found in _optical(one)]
     with console.progress("tiles") as tick:
         manifest = build_tiles(options, products, selected, optical, tick)
-    for name, reason in manifest["skipped"].items():
-        console.warn(f"left out {name}: {_bare(name, reason)}")
-    for one in manifest["acquisitions"]:
-        for remark in one["notes"]:
-            console.note(f"{one['name']}: {remark}")
+    skipped = manifest["skipped"].items()
+    for name, reason in _counted((name, _bare(name, reason)) for name, reason in skipped):
+        console.warn(f"left out {name}: {reason}")
+    made = manifest["acquisitions"]
+    for name, remark in _counted((one["name"], text) for one in made for text in one["notes"]):
+        console.note(f"{name}: {remark}")
     _say_tiles(options.out, manifest)
     return options.out
+
+
+def _counted(said: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Remarks by name; one that is made of many names comes once, with their number."""
+    names: dict[str, list[str]] = {}
+    for name, text in said:
+        names.setdefault(text, []).append(name)
+    for text, several in names.items():
+        if len(several) <= FEW:
+            yield from ((name, text) for name in several)
+        else:
+            yield f"{several[0]} and {len(several) - 1} others", text
 
 
 def _products(source: Path) -> list[Path]:

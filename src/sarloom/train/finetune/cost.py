@@ -23,6 +23,7 @@ from safetensors import safe_open
 from ...errors import InputError
 from ...models.locate import ModelFiles
 from ...options.finetune import FinetuneRecipe
+from ..log import duration
 from .trace import Shape, trace_unet, trace_vae
 
 GIB = 2**30
@@ -61,42 +62,51 @@ def estimate(shape: Shape, recipe: FinetuneRecipe, side: int, on_cpu: bool = Tru
     on_cpu
         Whether tiles are encoded in the same memory.
     """
+    parts = _state(shape, recipe)
+    parts["activations"], flops = _step(shape, recipe, side)
+    parts["libraries"] = LIBRARIES
+    total = sum(parts.values())
+    if on_cpu and recipe.vae == "off":
+        # before the first step the autoencoder reads the tiles, a few at a time
+        encoding = parts["weights"] + LIBRARIES + 12 * 4 * _widest(shape) * side**2 / 4
+        total = max(total, encoding)
+    return Cost(total, flops, parts)
+
+
+def _state(shape: Shape, recipe: FinetuneRecipe) -> dict[str, float]:
+    """Bytes of weights, gradients, optimiser, average, and copies in a short format."""
     short = 4 if recipe.precision == "no" else 2
     how = {"unet": recipe.unet, "text_encoder": recipe.text_encoder, "vae": recipe.vae}
     whole = "full" in how.values()
     parts = {"weights": 0.0, "gradients": 0.0, "optimiser": 0.0, "average": 0.0, "copies": 0.0}
     for name in SECTIONS:
         count, kind = shape.counts[name], how[name]
-        low = name != "vae" and not held_in_float32(name, kind, recipe, whole)
+        low = recipe.vae == "off" and not held_in_float32(name, kind, recipe, whole)
         parts["weights"] += count * (short if low else 4)
-        trained = count if kind == "full" else _adapter_share(recipe, kind) * count
         if kind == "off":
             continue
+        trained = count if kind == "full" else _adapter_share(recipe) * count
         parts["weights"] += trained * 4 if kind != "full" else 0
         parts["gradients"] += trained * 4
         parts["optimiser"] += trained * (2 if recipe.optimizer == "adamw8bit" else 8)
         parts["average"] += trained * 4 if recipe.ema else 0
         # autocast keeps each weight of the step once more in the short format
         parts["copies"] += count * short if short == 2 and not low else 0
-    traced = trace_unet(shape, recipe, side // _cell(shape))
-    kept = traced.inputs + traced.largest if recipe.gradient_checkpointing else traced.kept
-    if recipe.unet == "off" and recipe.text_encoder == "off" and not recipe.token:
-        kept = 0.0
+    return parts
+
+
+def _step(shape: Shape, recipe: FinetuneRecipe, side: int) -> tuple[float, float]:
+    """Bytes that autograd keeps of a step with its buffers, and operations of the step."""
     pictures = recipe.batch * (2 if recipe.prior_prompt else 1)
-    parts["activations"] = kept * pictures
-    if recipe.vae == "full":
-        parts["activations"] += trace_vae(shape, side).kept * recipe.batch
-    parts["activations"] *= WORKSPACE
-    parts["libraries"] = LIBRARIES
-    passes = 3.0 if recipe.unet == "full" else 2.0
+    traced = (
+        trace_unet(shape, recipe, side // _cell(shape))
+        if recipe.vae == "off"
+        else trace_vae(shape, side)
+    )
+    kept = traced.inputs + traced.largest if recipe.gradient_checkpointing else traced.kept
+    passes = 3.0 if "full" in (recipe.unet, recipe.vae) else 2.0
     passes += 1.0 if recipe.gradient_checkpointing else 0.0
-    flops = traced.flops * passes * pictures * recipe.accumulate
-    total = sum(parts.values())
-    if on_cpu:
-        # before the first step the autoencoder reads the tiles, a few at a time
-        encoding = parts["weights"] + LIBRARIES + 12 * 4 * _widest(shape) * side**2 / 4
-        total = max(total, encoding)
-    return Cost(total, flops, parts)
+    return kept * pictures * WORKSPACE, traced.flops * passes * pictures * recipe.accumulate
 
 
 def held_in_float32(name: str, kind: str, recipe: FinetuneRecipe, whole: bool) -> bool:
@@ -146,9 +156,9 @@ def _meminfo(name: str) -> float:
 
 
 def speed(device: torch.device, precision: str) -> float:
-    """Operations per second of a matrix product on a device, in a recipe's arithmetic."""
+    """Operations per second of a matrix product on a card, in a recipe's arithmetic."""
     dtype = {"no": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
-    side = 1024 if device.type == "cpu" else 4096
+    side = 4096
     a = torch.ones(side, side, device=device, dtype=dtype)
     best = float("inf")
     for _ in range(3):
@@ -170,25 +180,25 @@ def check_cost(
     """
     cost = estimate(shape, recipe, side, device.type == "cpu")
     free = free_memory(device)
-    seconds = cost.flops / (PACE * speed(device, recipe.precision))
     if cost.memory > free and not recipe.force:
         raise InputError(
             f"this run needs about {_gib(cost.memory)} and {_gib(free)} are free on {device}. "
             f"{_advice(shape, recipe, side, device, free)}; --set force=true starts all the same"
         )
-    line = (
-        f"estimate: {_gib(cost.memory)} of {_gib(free)} free; {_duration(seconds)} a step, "
-        f"{_duration(seconds * steps)} for {steps} steps"
-    )
+    line = f"estimate: {_gib(cost.memory)} of {_gib(free)} free for {steps} steps"
     figures = {
         "memory_bytes": round(cost.memory),
         "parts_bytes": {name: round(size) for name, size in cost.parts.items()},
         "free_bytes": round(free) if free != float("inf") else None,
         "flops_per_step": cost.flops,
-        "seconds_per_step": seconds,
         "steps": steps,
     }
-    return line, figures
+    if device.type == "cpu":
+        # how far a processor falls short of its matrix product hangs on the network too much
+        return f"{line}; their time is said after the second", figures
+    seconds = cost.flops / (PACE * speed(device, recipe.precision))
+    figures["least_seconds_per_step"] = seconds
+    return f"{line}; at least {duration(seconds * steps)}", figures
 
 
 def _advice(
@@ -225,9 +235,9 @@ def _savings(recipe: FinetuneRecipe, device: torch.device) -> Iterator[tuple[str
         yield 'unet = "lora"', {"unet": "lora"}
 
 
-def _adapter_share(recipe: FinetuneRecipe, kind: str) -> float:
+def _adapter_share(recipe: FinetuneRecipe) -> float:
     """Trained share of a network's parameters; rank 16 of SD 1.5 is about 1 %."""
-    return 0.0 if kind == "off" else 0.0007 * recipe.rank
+    return 0.0007 * recipe.rank
 
 
 def _cell(shape: Shape) -> int:
@@ -241,9 +251,3 @@ def _widest(shape: Shape) -> int:
 
 def _gib(size: float) -> str:
     return f"{size / GIB:.1f} GiB"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.2g} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

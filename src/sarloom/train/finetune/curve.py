@@ -40,7 +40,10 @@ def curves_of(run: Path) -> dict[str, Points]:
     watched = read_log(run / "held-out.jsonl")
     found: dict[str, Points] = {name: [] for name in COLOURS}
     plain, train, held = found.values()
-    plain += [(int(str(row["step"])), float(str(row["mse"]))) for row in log if "mse" in row]
+    for row in log:
+        value = row.get("mse", row.get("reconstruction"))  # of a U-Net, of an autoencoder
+        if value is not None:
+            plain.append((int(str(row["step"])), float(str(value))))
     for row in watched:
         for points, part in ((train, row.get("train")), (held, row.get("held_out"))):
             if isinstance(part, dict):

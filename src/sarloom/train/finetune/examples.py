@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,12 +16,11 @@ from safetensors.torch import load_file, save_file
 from ...errors import InputError
 from ...files import write_aside
 from ...models.loaded import LoadedModel
-from ...models.radiometry import Radiometry
 from ...tiles.store import TileSet, open_tiles, row_amplitude
+from .scale import Pixels
+from .scale import pixels_of as pixels_of
 
 Report = Callable[[str], None]
-REFERENCE_DB = -12.0
-"""Where the median power of uncalibrated tiles is put on a scale of sigma nought [dB]."""
 
 
 @dataclass(frozen=True)
@@ -37,78 +34,9 @@ class Examples:
     ids: list[str]
     mirrored: torch.Tensor | None = None
     """The latents of the same tiles flown the other way."""
-    pixels: torch.Tensor | None = None
-    """[n, rows, columns] in [0, 1], float16; kept only where the autoencoder is trained."""
 
     def __len__(self) -> int:
         return len(self.latents)
-
-
-@dataclass(frozen=True)
-class Pixels:
-    """How the amplitude of tiles becomes the pixels of a model."""
-
-    radiometry: Radiometry
-    """Of the fine-tuned model."""
-    gain: float
-    """Power of a tile times this is power on the model's scale."""
-    relative: bool
-    """Amplitude over each tile's own threshold, as in the ONERA papers."""
-
-    def of(self, row: dict[str, Any], size: int) -> NDArray[np.float32]:
-        """Pixels u in [0, 1], [size, size], of a tile; the middle of larger tiles."""
-        amplitude = np.nan_to_num(row_amplitude(row))
-        rows, columns = amplitude.shape
-        r, c = (rows - size) // 2, (columns - size) // 2
-        amplitude = amplitude[r : r + size, c : c + size]
-        if self.relative:
-            return np.asarray(
-                np.clip(amplitude / np.float32(row["threshold"]), 0.0, 1.0), np.float32
-            )
-        return self.radiometry.to_pixel(amplitude**2 * np.float32(self.gain))
-
-
-def pixels_of(model: LoadedModel, tiles: TileSet) -> Pixels:
-    """The scale on which a model is trained on a tile set.
-
-    A model of sigma nought in dB keeps its scale; uncalibrated tiles are shifted so that their
-    median power is -12 dB. Any other model gets amplitude over the threshold of each acquisition.
-
-    Raises
-    ------
-    InputError
-        If an amplitude model meets tiles without a threshold.
-    """
-    columns = tiles.columns("calibration", "threshold", "spacing_m")
-    spacings = {value for value in columns["spacing_m"] if value}
-    spacing = spacings.pop() if len(spacings) == 1 else None
-    calibrated = set(columns["calibration"]) == {"sigma_nought"}
-    calibration = "sigma_nought" if calibrated else "uncalibrated"
-    base = model.radiometry
-    if base.scale == "db":
-        kept = Radiometry(
-            "db", base.low_db, base.high_db, base.threshold, base.speckle, calibration, spacing
-        )
-        return Pixels(kept, 1.0 if calibrated else _gain(tiles), False)
-    thresholds = [value for value in columns["threshold"] if value]
-    if len(thresholds) < len(tiles):
-        raise InputError(
-            f"{tiles.folder}: tiles without a threshold (tone db) cannot train {model.source}: "
-            "build them with --tone musigma"
-        )
-    threshold = float(np.median(thresholds))
-    return Pixels(
-        Radiometry("amplitude", threshold=threshold, calibration=calibration, spacing_m=spacing),
-        1.0,
-        True,
-    )
-
-
-def _gain(tiles: TileSet) -> float:
-    """What brings the median power of some tiles to the reference."""
-    chosen = np.linspace(0, len(tiles) - 1, min(len(tiles), 64)).astype(int)
-    medians = [float(np.nanmedian(tiles.amplitude(int(n)) ** 2)) for n in chosen]
-    return float(10 ** (REFERENCE_DB / 10) / max(float(np.median(medians)), 1e-30))
 
 
 def load_examples(
@@ -119,26 +47,20 @@ def load_examples(
     report: Report,
     size: int = 0,
     mirror: bool = False,
-    keep_pixels: bool = False,
     number: int = 0,
+    enlarge: int = 1,
 ) -> tuple[Examples, Pixels]:
     """Encode the tiles of a split, or read what an earlier run encoded.
 
-    ``number`` tells the sets of a run apart.
+    ``number`` tells the sets of a run apart; tiles are drawn ``enlarge`` times as large.
 
     Raises
     ------
     InputError
         If the split is empty, or tiles are smaller than the size or of several sizes.
     """
-    tiles = open_tiles(folder, split)
-    if not len(tiles):
-        raise InputError(f"{folder} has no tiles of split {split!r}: build it with --split")
-    pixels = pixels_of(model, open_tiles(folder))
-    side = size or tile_side(tiles)
-    if side % model.cell:
-        raise InputError(f"size {side} is no multiple of the model's cell of {model.cell} pixels")
-    key = _key(model, tiles, pixels, side, mirror, keep_pixels)
+    tiles, pixels, side = tiles_of(model, folder, split, size, enlarge)
+    key = data_key(tiles, pixels, model.fingerprint, [side, mirror])
     path = run / f"latents-{number}-{split}-{key}.safetensors"
     if not path.is_file():
         for old in set(run.glob(f"latents-{number}-{split}-*.safetensors")) - {path}:
@@ -147,9 +69,6 @@ def load_examples(
         encoded = {"latents": _encode(model, tiles, pixels, side, 1)}
         if mirror:
             encoded["mirrored"] = _encode(model, tiles, pixels, side, -1)
-        if keep_pixels:
-            stack = [pixels.of(tiles.row(n), side).astype(np.float16) for n in range(len(tiles))]
-            encoded["pixels"] = torch.from_numpy(np.stack(stack))
         with write_aside(path) as aside:
             save_file(encoded, aside)
     found = load_file(path)
@@ -157,24 +76,32 @@ def load_examples(
     for one, several, name in zip(*tiles.columns("text", "captions", "id").values(), strict=True):
         captions.append(list(several or ([one] if one else [])))
         ids.append(name)
-    more = found.get("mirrored"), found.get("pixels")
-    return Examples(found["latents"], captions, ids, *more), pixels
+    return Examples(found["latents"], captions, ids, found.get("mirrored")), pixels
 
 
-def joint_radiometry(pixels: Sequence[Pixels]) -> Radiometry:
-    """What the pixels of a model mean that was trained on several sets.
+def tiles_of(
+    model: LoadedModel, folder: Path, split: str, size: int = 0, enlarge: int = 1
+) -> tuple[TileSet, Pixels, int]:
+    """Tiles of a split, their scale, and the side of the training pictures [pixels].
 
-    A spacing is said where all sets agree, sigma nought where all are calibrated.
+    Raises
+    ------
+    InputError
+        If the split is empty, or the size fits neither tiles nor model.
     """
-    first = pixels[0].radiometry
-    spacings = {one.radiometry.spacing_m for one in pixels}
-    calibrations = {one.radiometry.calibration for one in pixels}
-    return dataclasses.replace(
-        first,
-        threshold=float(np.median([one.radiometry.threshold for one in pixels])),
-        calibration=first.calibration if len(calibrations) == 1 else "uncalibrated",
-        spacing_m=first.spacing_m if len(spacings) == 1 else None,
-    )
+    tiles = open_tiles(folder, split)
+    if not len(tiles):
+        raise InputError(f"{folder} has no tiles of split {split!r}: build it with --split")
+    whole = tile_side(tiles) * enlarge
+    side = size or whole
+    if side > whole:
+        raise InputError(
+            f"{folder}: tiles of {whole // enlarge} pixels are smaller than size {side}; "
+            "a smaller size, or enlarge = 2 or 4, will do"
+        )
+    if side % model.cell:
+        raise InputError(f"size {side} is no multiple of the model's cell of {model.cell} pixels")
+    return tiles, pixels_of(model, open_tiles(folder), enlarge), side
 
 
 def class_examples(model: LoadedModel, files: list[Path], prompt: str, side: int) -> Examples:
@@ -206,10 +133,10 @@ def tile_side(tiles: TileSet) -> int:
     return int(row_amplitude(tiles.row(0)).shape[0])
 
 
-def _key(model: LoadedModel, tiles: TileSet, pixels: Pixels, *settings: int) -> str:
-    """Changes with the data, the autoencoder and the scale."""
+def data_key(tiles: TileSet, pixels: Pixels, *settings: object) -> str:
+    """Changes with the data, the scale and the settings."""
     shards = [one["sha256"] for one in tiles.manifest["shards"]]
-    about = [model.fingerprint, shards, repr(pixels), settings]
+    about = [shards, repr(pixels), settings]
     return hashlib.sha256(json.dumps(about).encode()).hexdigest()[:16]
 
 

@@ -4,45 +4,55 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
-import os
 from collections.abc import Callable, Sequence
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 
-from ... import __version__
 from ...errors import InputError
 from ...files import write_aside
-from ...models.load import choose_device, load_model, quiet_libraries
+from ...models.load import load_model
 from ...models.loaded import LoadedModel
 from ...models.locate import ModelFiles, locate_model
 from ...models.radiometry import Radiometry
 from ...models.rewrite import write_variant
 from ...options.finetune import FinetuneRecipe
-from ...options.table import as_plain
-from ...tiles.store import TileSet, open_tiles
+from ...tiles.store import open_tiles
 from ..checkpoint import checkpoints, load_tensors, part_of
 from ..loop import LoopSettings, check_tracking, is_main_process, run
 from ..sharding import sharding_asked
-from .cost import check_cost, held_in_float32, shape_of
-from .examples import Examples, class_examples, joint_radiometry, load_examples, tile_side
+from .examples import Examples, class_examples, load_examples
+from .plan import (
+    check_recipe,
+    cost_of,
+    in_format,
+    is_whole,
+    own_device,
+    settings_of,
+    with_schedule,
+)
+from .reconstruct import (
+    Autoencoder,
+    Latents,
+    ReconstructionTask,
+    load_pixels,
+    settle_latents,
+    speckle_kept,
+    watch,
+)
+from .result import MODEL, same_run, save_result
+from .scale import Pixels, joint_radiometry, speckle_of
 from .task import FinetuneTask, sentence
 from .texts import TextCache
 from .watch import Paint, Watcher
 
 Report = Callable[[str], None]
-PRECISIONS = {"no": "float32", "bf16": "bfloat16", "fp16": "float16"}
-MODEL, ADAPTER, TOKEN = "model", "adapter.safetensors", "token.safetensors"
-PRIOR, COST = "class-images", "cost.json"
-FREE = {
-    "steps", "epochs", "checkpoint_every", "keep", "validate_every", "samples", "samples_every",
-    "sample_count", "sample_steps", "memorised", "tracking", "force",
-}  # fmt: skip
-"""Keys of a recipe that may change while its run folder stays: they decide no weights."""
+PRIOR, COST, STATE = "class-images", "cost.json", "state"
+LEAST_KEPT = 0.5
+"""Share of the tiles' speckle that an autoencoder must give back to count as drawing it."""
+SPECKLE = {"own": "is drawn by the model", "none": "is laid on afterwards"}
 
 Draw = Callable[[str, int, Path], list[Path]]
 """Draws images of a prompt with the base model: (prompt, count, folder) -> float GeoTIFFs of
@@ -95,113 +105,163 @@ def finetune(
     TrainingError
         If the loss is not finite or the disk is full.
     """
+    folders = [tiles] if isinstance(tiles, Path) else list(tiles)
+    check_recipe(recipe, folders)
+    check_tracking(recipe.tracking)
     if recipe.control != "off":
         from .methods.control_run import train_control
 
-        folders = [tiles] if isinstance(tiles, Path) else list(tiles)
-        if len(folders) != 1:
-            raise InputError("a control is trained on one tile set")
-        check_tracking(recipe.tracking)
         out.mkdir(parents=True, exist_ok=True)
-        _same_run(out, recipe, folders)
+        same_run(out, recipe, folders)
         return train_control(recipe, folders[0], out, report, device)
-    kinds = {recipe.unet, recipe.text_encoder, recipe.vae}
-    if kinds == {"off"} and not recipe.token:
-        raise InputError("the recipe trains nothing: set unet, text_encoder, vae or token")
-    check_tracking(recipe.tracking)
-    device = own_device(device)
-    folders = [tiles] if isinstance(tiles, Path) else list(tiles)
-    sets = [open_tiles(one, "train") for one in folders]
     files = locate_model(recipe.base)
-    whole = "full" in kinds
-    if whole and files.is_single_file:
+    if files.is_single_file and is_whole(recipe):
         raise InputError(f"{files.source} is a single file: full training needs a model folder")
+    device = own_device(device)
+    sets = [open_tiles(one, "train") for one in folders]
     settings = settings_of(recipe, [len(one) for one in sets])
     figures = None
     if not files.is_single_file:
-        figures = _check_cost(recipe, files, sets, settings.steps, device, report)
+        figures = cost_of(recipe, files, sets, settings.steps, device, report)
     out.mkdir(parents=True, exist_ok=True)
-    _same_run(out, recipe, folders)
+    same_run(out, recipe, folders)
     if figures is not None:
         with write_aside(out / COST) as aside:
             aside.write_text(json.dumps(figures, indent=2) + "\n")
     torch.manual_seed(recipe.seed)
-    model = load_model(files, device, "float32", library_networks=True)
-    encode = partial(_encode, model, folders, recipe, out, report)
-    examples, radiometry = encode("train", recipe.mirror, recipe.vae == "full")
+    model = with_schedule(load_model(files, device, "float32", library_networks=True), recipe)
+    speckle = speckle_of(recipe, model.radiometry, sets)
+    if speckle != model.radiometry.speckle and not is_whole(recipe):
+        raise InputError(
+            f"speckle = {speckle!r} is not what {files.source} says, and only a model can say "
+            "otherwise, no adapter or word: leave it out"
+        )
+    base = Run(recipe, files, model, folders, out, report, settings, speckle, paint)
+    return _train_vae(base) if recipe.vae != "off" else _train_unet(base, draw)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that has been checked, with its base loaded."""
+
+    recipe: FinetuneRecipe
+    files: ModelFiles
+    model: LoadedModel
+    folders: list[Path]
+    out: Path
+    report: Report
+    settings: LoopSettings
+    speckle: str
+    """As in the radiometry of the result."""
+    paint: Paint | None
+
+    def radiometry(self, pixels: Sequence[Pixels]) -> Radiometry:
+        """What the pixels of the result mean."""
+        return dataclasses.replace(joint_radiometry(pixels), speckle=self.speckle)
+
+
+def _train_unet(base: Run, draw: Draw | None) -> Path:
+    """U-Net, text encoders and a word, on latents."""
+    recipe, out = base.recipe, base.out
+    examples, pixels = _encode(base, "train", recipe.mirror)
     try:
-        held_out = encode("validation")[0]
+        held_out = _encode(base, "validation")[0]
     except InputError as error:
-        report(f"no held-out loss: {error}")
+        base.report(f"no held-out loss: {error}")
         held_out = []
-    prior = None
-    if recipe.prior_prompt:
-        if draw is None:
-            raise InputError("prior_prompt needs a function that draws the class images")
-        report(f"class images: {recipe.prior_count} of {recipe.prior_prompt!r} in {out / PRIOR}")
-        files_of_class = draw(recipe.prior_prompt, recipe.prior_count, out / PRIOR)
-        side = examples[0].latents.shape[-1] * model.cell
-        prior = class_examples(model, files_of_class, recipe.prior_prompt, side)
-    model = in_format(model, recipe)
+    radiometry = base.radiometry(pixels)
+    prior = _prior(base, examples[0].latents.shape[-1] * base.model.cell, draw)
+    model = in_format(base.model, recipe)
     torch.manual_seed(recipe.seed + 1)
     task = FinetuneTask(model, recipe, examples, prior, _texts(model, recipe, examples, out))
-    watcher = Watcher(task, held_out, radiometry, settings.steps, out, report, paint)
-    sharded = sharding_asked()
-    run(task, settings, out / "state", report, watcher, model.device)
-    if sharded and is_main_process():
-        watcher.task = task = _gathered(task, files, device, out)
-        watcher(settings.steps)
-    return save_result(task, files, radiometry, out, whole)
+    watcher = Watcher(task, held_out, radiometry, base.settings.steps, out, base.report, base.paint)
+    run(task, base.settings, out / STATE, base.report, watcher, model.device)
+    if sharding_asked() and is_main_process():
+        watcher.task = task = _gathered(task, base)
+        watcher(base.settings.steps)
+    return save_result(task, base.files, radiometry, out, is_whole(recipe))
 
 
-def own_device(device: str) -> str:
-    """The card of this process, where a launcher started one process per card."""
-    place = os.environ.get("LOCAL_RANK")
-    if place is not None and device in ("auto", "cuda") and torch.cuda.is_available():
-        return f"cuda:{place}"
-    return device
+def _train_vae(base: Run) -> Path:
+    """The autoencoder alone, on pictures."""
+    recipe, out, model = base.recipe, base.out, base.model
+    loaded = [
+        load_pixels(model, folder, "train", out, number, recipe)
+        for number, folder in enumerate(base.folders)
+    ]
+    stacks = [stack for stack, _ in loaded]
+    held_out = []
+    try:
+        for number, folder in enumerate(base.folders):
+            held_out.append(load_pixels(model, folder, "validation", out, number, recipe)[0])
+    except InputError as error:
+        base.report(f"no held-out reconstruction: {error}")
+    before = Latents(model, stacks)
+    task = ReconstructionTask(model.parts.vae, recipe, stacks)
+    sheet = None if base.paint is None else base.paint.sheet
+    look = watch(task, held_out, base.settings.steps, out, base.report, sheet)
+    run(task, base.settings, out / STATE, base.report, look, model.device)
+    if not is_main_process():
+        return out / MODEL
+    if sharding_asked():
+        model = load_model(base.files, str(model.device), "float32", library_networks=True)
+        task.module = Autoencoder(model.parts.vae)
+        load_learned(task.module, out, recipe)
+        look(base.settings.steps)
+    settle_latents(model, recipe, stacks, before)
+    radiometry = base.radiometry([pixels for _, pixels in loaded])
+    if recipe.speckle == "auto" and base.speckle != model.radiometry.speckle:
+        kept = speckle_kept(task, stacks, radiometry)
+        learned = "own" if kept >= LEAST_KEPT else "none"
+        radiometry = dataclasses.replace(radiometry, speckle=learned)
+        base.report(
+            f"tiles come back with {kept:.0%} of their speckle: it {SPECKLE[learned]} "
+            f"(speckle = {learned!r})"
+        )
+    return write_variant(out / MODEL, base.files, {"vae": model.parts.vae}, radiometry)
 
 
-def in_format(model: LoadedModel, recipe: FinetuneRecipe) -> LoadedModel:
-    """Bring the networks that are not trained to the number format of the arithmetic."""
-    kinds = {recipe.unet, recipe.text_encoder, recipe.vae}
-    low = {"no": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[recipe.precision]
-    networks = [("unet", recipe.unet, model.parts.unet)]
-    networks += [("text_encoder", recipe.text_encoder, one) for one in model.parts.text_encoders]
-    with quiet_libraries():
-        for name, kind, network in networks:
-            if not held_in_float32(name, kind, recipe, "full" in kinds):
-                network.to(low)
-    return dataclasses.replace(model, dtype=model.parts.unet.dtype)
+def _prior(base: Run, side: int, draw: Draw | None) -> Examples | None:
+    """The class images of DreamBooth, drawn by the base where they are missing."""
+    recipe = base.recipe
+    if not recipe.prior_prompt:
+        return None
+    if draw is None:
+        raise InputError("prior_prompt needs a function that draws the class images")
+    folder = base.out / PRIOR
+    base.report(f"class images: {recipe.prior_count} of {recipe.prior_prompt!r} in {folder}")
+    drawn = draw(recipe.prior_prompt, recipe.prior_count, folder)
+    return class_examples(base.model, drawn, recipe.prior_prompt, side)
 
 
-def _gathered(task: FinetuneTask, files: ModelFiles, device: str, out: Path) -> FinetuneTask:
+def _gathered(task: FinetuneTask, base: Run) -> FinetuneTask:
     """What several processes trained in parts, whole again from the last checkpoint."""
-    model = in_format(load_model(files, device, "float32", library_networks=True), task.recipe)
-    whole = FinetuneTask(model, task.recipe, task.buckets, task.prior, task.texts)
-    tensors = load_tensors(checkpoints(out / "state")[-1])
-    learned = part_of(tensors, "average." if task.recipe.ema else "model.")
-    whole.module.load_state_dict(learned, strict=False)
-    whole.module.eval()
+    place = str(base.model.device)
+    model = load_model(base.files, place, "float32", library_networks=True)
+    model = in_format(with_schedule(model, base.recipe), base.recipe)
+    whole = FinetuneTask(model, base.recipe, task.buckets, task.prior, task.texts)
+    load_learned(whole.module, base.out, base.recipe)
     return whole
 
 
-def _encode(
-    model: LoadedModel,
-    folders: Sequence[Path],
-    recipe: FinetuneRecipe,
-    out: Path,
-    report: Report,
-    split: str,
-    mirror: bool = False,
-    keep_pixels: bool = False,
-) -> tuple[list[Examples], Radiometry]:
-    """Latents of a split of every tile set, and what the pixels of all mean."""
+def load_learned(module: Any, out: Path, recipe: FinetuneRecipe) -> None:
+    """Load what was learned from the last checkpoint of a run."""
+    tensors = load_tensors(checkpoints(out / STATE)[-1])
+    learned = part_of(tensors, "average." if recipe.ema else "model.")
+    module.load_state_dict(learned, strict=False)
+    module.eval()
+
+
+def _encode(base: Run, split: str, mirror: bool = False) -> tuple[list[Examples], list[Pixels]]:
+    """Latents of a split of every tile set, and their scales."""
+    size, enlarge = base.recipe.size, base.recipe.enlarge
     found = [
-        load_examples(model, folder, split, out, report, recipe.size, mirror, keep_pixels, number)
-        for number, folder in enumerate(folders)
+        load_examples(
+            base.model, folder, split, base.out, base.report, size, mirror, number, enlarge
+        )
+        for number, folder in enumerate(base.folders)
     ]
-    return [one for one, _ in found], joint_radiometry([pixels for _, pixels in found])
+    return [one for one, _ in found], [pixels for _, pixels in found]
 
 
 def _texts(
@@ -213,130 +273,3 @@ def _texts(
     texts = {text for one in examples for several in one.captions for text in several}
     sentences = {sentence(recipe, text) for text in texts} | {"", sentence(recipe, "")}
     return TextCache(model, out, sentences | {recipe.prior_prompt})
-
-
-def _check_cost(
-    recipe: FinetuneRecipe,
-    files: ModelFiles,
-    sets: Sequence[TileSet],
-    steps: int,
-    device: str,
-    report: Report,
-) -> dict[str, Any] | None:
-    """Estimate memory and time, and refuse what cannot fit; None for empty tile sets."""
-    side = recipe.size or max((tile_side(one) for one in sets if len(one)), default=0)
-    if not side:
-        return None  # which is said where they are read
-    shape = shape_of(files)
-    cell = 2 ** (len(shape.vae["block_out_channels"]) - 1)
-    if side % cell:
-        raise InputError(f"size {side} is no multiple of the model's cell of {cell} pixels")
-    place = choose_device(device)
-    if place.type == "cuda":  # each process has a card, and its share of the batch
-        share = -(-recipe.batch // int(os.environ.get("WORLD_SIZE", "1")))
-        recipe = dataclasses.replace(recipe, batch=share)
-    line, figures = check_cost(shape, recipe, side, steps, place)
-    report(line)
-    return figures
-
-
-def settings_of(recipe: FinetuneRecipe, tiles: int | Sequence[int]) -> LoopSettings:
-    """The loop of a recipe on a number of tiles, or on the numbers of several sets."""
-    count = tiles if isinstance(tiles, int) else sum(tiles)
-    per_step = recipe.batch * recipe.accumulate
-    steps = recipe.steps or max(1, round(recipe.epochs * count / per_step))
-    watched = [every for every in (recipe.validate_every, recipe.samples_every) if every]
-    return LoopSettings(
-        steps=steps,
-        learning_rate=recipe.learning_rate,
-        warmup_steps=min(recipe.warmup_steps, steps),
-        cooldown=recipe.cooldown,
-        weight_decay=recipe.weight_decay,
-        ema=recipe.ema,
-        clip_norm=recipe.clip_norm,
-        checkpoint_every=recipe.checkpoint_every,
-        seed=recipe.seed,
-        precision=PRECISIONS[recipe.precision],
-        accumulate=recipe.accumulate,
-        optimizer=recipe.optimizer,
-        keep=recipe.keep,
-        watch_every=math.gcd(*watched),
-        tracking=recipe.tracking,
-    )
-
-
-def save_result(
-    task: FinetuneTask, files: ModelFiles, radiometry: Radiometry, out: Path, whole: bool
-) -> Path:
-    """Write what was learned, in the forms that other tools read."""
-    about = {
-        "sarloom": __version__,
-        "base": task.recipe.base,
-        "base_fingerprint": task.model.fingerprint,
-        "recipe": json.dumps(as_plain(task.recipe)),
-        "radiometry": json.dumps(vars(radiometry)),
-    }
-    if not is_main_process():
-        adapts = any(part.adapter for part in task.parts.values())
-        return out / (MODEL if whole else ADAPTER if adapts else TOKEN)
-    result = None
-    if task.token is not None:
-        result = out / TOKEN
-        _write(task.token.state(), result, {**about, "token": task.token.word})
-    adapter: dict[str, torch.Tensor] = {}
-    for part in task.parts.values():
-        adapter |= part.state()
-    if adapter:
-        result = out / ADAPTER
-        _write(adapter, result, {**about, "ss_network_module": "lycoris.kohya"})
-    if whole:
-        for part in task.parts.values():
-            part.merge()
-        networks = {
-            "unet": task.model.parts.unet,
-            "vae": task.model.parts.vae,
-            **dict(
-                zip(task.model.family.encoder_folders, task.model.parts.text_encoders, strict=True)
-            ),
-        }
-        changed = {name: networks[name] for name in task.parts}
-        if task.token is not None:
-            changed |= {name: networks[name] for name in task.model.family.encoder_folders}
-        result = write_variant(out / MODEL, files, changed, radiometry, task.recipe.token)
-    assert result is not None  # a recipe that trains nothing was refused
-    return result
-
-
-def _write(tensors: dict[str, torch.Tensor], path: Path, about: dict[str, str]) -> None:
-    with write_aside(path) as aside:
-        save_file({k: v.cpu().contiguous() for k, v in tensors.items()}, aside, about)
-
-
-def _same_run(out: Path, recipe: FinetuneRecipe, tiles: Sequence[Path]) -> None:
-    """A run folder belongs to one recipe; what only says how long or how safe may change.
-
-    Raises
-    ------
-    InputError
-        If the folder was begun with other settings.
-    """
-    places = [str(one.resolve()) for one in tiles]
-    settings: dict[str, Any] = {
-        "recipe": as_plain(recipe),
-        "tiles": places[0] if len(places) == 1 else places,
-    }
-    path = out / "recipe.json"
-    if path.is_file():
-        before = json.loads(path.read_text())
-        default = as_plain(FinetuneRecipe())  # of keys that an older version did not have
-        changed = [
-            key
-            for key, value in settings["recipe"].items()
-            if key not in FREE and before["recipe"].get(key, default[key]) != value
-        ]
-        if changed or before["tiles"] != settings["tiles"]:
-            raise InputError(
-                f"{out} was begun with other settings ({', '.join(changed) or 'tiles'}): choose "
-                "another --out"
-            )
-    path.write_text(json.dumps(settings, indent=2) + "\n")

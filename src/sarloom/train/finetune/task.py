@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
@@ -19,7 +18,9 @@ from .examples import Examples
 from .methods import METHODS, AdapterSettings, Part
 from .methods.token import LearnedToken
 from .objective import NoiseSchedule, schedule_of
+from .scale import spread
 from .texts import TextCache
+from .walk import Walk
 
 BINS = 10
 """Timestep bins of held-out losses."""
@@ -47,7 +48,7 @@ class FinetuneTask:
         )
         self.parts = attach(model, recipe)
         self.module: Any = Networks(model, self.parts)
-        self._orders: dict[tuple[int, int, int], NDArray[np.int64]] = {}
+        self._walk = Walk([len(one) for one in self.buckets], recipe.batch, recipe.seed)
         self.trains_text = recipe.text_encoder != "off" or bool(recipe.token)
         self._texts: dict[str, tuple[torch.Tensor, torch.Tensor | None]] = {}
         if recipe.gradient_checkpointing:
@@ -63,13 +64,11 @@ class FinetuneTask:
         self.model.parts.unet.enable_gradient_checkpointing(_again)
         for encoder in self.model.parts.text_encoders if self.trains_text else ():
             encoder.gradient_checkpointing_enable({"use_reentrant": False})
-        if "vae" in self.parts:
-            self.model.parts.vae.enable_gradient_checkpointing()
 
     def groups(self) -> list[Group]:
         """Parameters by learning rate."""
         recipe = self.recipe
-        rates = {"unet": recipe.learning_rate, "vae": recipe.vae_learning_rate}
+        rates = {"unet": recipe.learning_rate}
         groups = [
             Group(part.parameters(), rates.get(name, recipe.text_learning_rate))
             for name, part in self.parts.items()
@@ -82,7 +81,7 @@ class FinetuneTask:
     def loss(self, draw: Draw) -> tuple[torch.Tensor, dict[str, float]]:
         """Weighted error of the prediction on the tiles of a step, and on class images."""
         random.seed(int(draw.numpy.integers(2**63)))  # DyLoRA draws its ranks from it
-        x, captions, indices = self.batch(draw)
+        x, captions, _ = self.batch(draw)
         own, figures = self._error(x, captions, draw)
         total = own
         if self.prior is not None:
@@ -91,54 +90,20 @@ class FinetuneTask:
             kept, _ = self._error(self.prior.latents[picked], prompts, draw)
             figures["prior"] = float(kept.detach())
             total = total + self.recipe.prior_weight * kept
-        if "vae" in self.parts:
-            total = total + self._reconstruction(indices[draw.share], self.place(draw.step)[0])
         return total, figures
 
     def batch(self, draw: Draw) -> tuple[torch.Tensor, list[str], list[int]]:
-        """Latents, captions and numbers of a step's tiles: a walk through shuffled passes.
-
-        The numbers count in the tiles of that step's size, see :meth:`place`.
-        """
-        examples, first = self.place(draw.step)
-        latents, captions, indices = [], [], []
-        for position in range(first, first + self.recipe.batch):
-            turn, place = divmod(position, len(examples))
-            index = int(self._order(7, turn, len(examples))[place])
+        """Latents, captions and numbers of a step's tiles; these count in the tiles of its size."""
+        size, indices = self._walk.at(draw.step)
+        examples = self.buckets[size]
+        latents, captions = [], []
+        for index in indices:
             mirror = examples.mirrored is not None and draw.numpy.random() < 0.5
             source = examples.mirrored if mirror else examples.latents
             assert source is not None  # mirror is drawn only where there is one
             latents.append(source[index])
-            indices.append(index)
             captions.append(self._sentence(examples.captions[index], draw.numpy))
         return torch.stack(latents), captions, indices
-
-    def place(self, step: int) -> tuple[Examples, int]:
-        """The size whose tiles step ``step`` takes, and its first place in their endless walk.
-
-        In each pass a size has the batches that its share of the tiles asks for, and their order
-        is shuffled; it hangs on the seed and the step alone.
-        """
-        batch = self.recipe.batch
-        if len(self.buckets) == 1:
-            return self.buckets[0], step * batch
-        counts = [-(-len(one) // batch) for one in self.buckets]
-        turn, place = divmod(step, sum(counts))
-        owners = np.repeat(np.arange(len(counts)), counts)
-        owners = owners[self._order(8, turn, sum(counts))]
-        owner = int(owners[place])
-        before = int((owners[:place] == owner).sum())
-        return self.buckets[owner], (turn * counts[owner] + before) * batch
-
-    def _order(self, purpose: int, turn: int, count: int) -> NDArray[np.int64]:
-        """The shuffled order of one pass; the last one is kept, a step asks for it often."""
-        key = purpose, turn, count
-        if key not in self._orders:
-            kept = [one for one in self._orders if one[1] >= turn - 1]
-            self._orders = {one: self._orders[one] for one in kept}
-            rng = np.random.default_rng([self.recipe.seed, purpose, turn])
-            self._orders[key] = rng.permutation(count)
-        return self._orders[key]
 
     def _sentence(self, captions: Sequence[str], rng: np.random.Generator) -> str:
         if rng.random() < self.recipe.caption_dropout:
@@ -190,16 +155,6 @@ class FinetuneTask:
         pooled = [one[1] for one in found if one[1] is not None]
         return TextCondition(context, torch.cat(pooled) if pooled else None)
 
-    def _reconstruction(self, indices: list[int], examples: Examples) -> torch.Tensor:
-        """The autoencoder's part: absolute error of pictures encoded and decoded again."""
-        vae, pixels = self.model.parts.vae, examples.pixels
-        assert pixels is not None  # loaded where the autoencoder is trained
-        grey = pixels[indices][:, None].expand(-1, 3, -1, -1).to(self.model.device, vae.dtype)
-        signed = grey * 2 - 1
-        mode = vae.encode(signed, return_dict=False)[0].mode()
-        error: torch.Tensor = (vae.decode(mode, return_dict=False)[0] - signed).abs().mean()
-        return error
-
     @torch.no_grad()
     def held_out(self, buckets: Sequence[Examples], most: int = 256) -> dict[str, float]:
         """Mean error per bin of timesteps on tiles of any sizes; the same noise every time.
@@ -207,7 +162,7 @@ class FinetuneTask:
         Keys are ``mean`` and ``t0`` (least noise) to ``t9``.
         """
         places = [(one, index) for one in buckets for index in range(len(one))]
-        chosen = np.linspace(0, len(places) - 1, min(len(places), most)).astype(int).tolist()
+        chosen = spread(len(places), most)
         sums = np.zeros(BINS)
         counts = np.zeros(BINS)
         for place, number in enumerate(chosen):
@@ -238,7 +193,6 @@ class Networks(nn.Module):
         self._model = model
         self.unet = model.parts.unet
         self.text_encoders = nn.ModuleList(model.parts.text_encoders)
-        self.vae = model.parts.vae
         self.adapters = nn.ModuleDict(
             {name: part.net for name, part in parts.items() if part.adapter}  # type: ignore[attr-defined]
         )
@@ -286,8 +240,7 @@ def attach(model: LoadedModel, recipe: FinetuneRecipe) -> dict[str, Part]:
     settings = AdapterSettings(recipe.rank, recipe.alpha, recipe.targets, len(encoders) > 1)
     wanted: list[tuple[str, Any, str]] = [("unet", model.parts.unet, recipe.unet)]
     wanted += [(name, encoder, recipe.text_encoder) for name, encoder in encoders.items()]
-    wanted += [("vae", model.parts.vae, recipe.vae)]
-    for _, network, _ in wanted:
+    for network in (model.parts.vae, *(network for _, network, _ in wanted)):
         network.requires_grad_(False)
     return {
         name: METHODS[kind](name, network, kind, settings)

@@ -17,7 +17,7 @@ from PIL import Image
 from ...files import write_aside
 from ...models.loaded import LoadedModel
 from ...models.radiometry import Radiometry
-from ..loop import Figures
+from ..log import Figures
 from .curve import draw_curve
 from .examples import Examples, encode_pixels
 from .memorised import Judge

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from safetensors.torch import save_file
 
@@ -20,11 +19,9 @@ from ....models.load import load_model
 from ....models.loaded import LoadedModel
 from ....options.finetune import FinetuneRecipe
 from ....tiles.store import open_tiles
-from ...loop import Draw, Group, run
+from ...loop import run
 from ..examples import load_examples
-from ..objective import schedule_of
-from ..task import sentence
-from .control import ControlledUNet, make_control
+from .control import make_control
 from .control_data import (
     ControlExamples,
     Variant,
@@ -34,6 +31,7 @@ from .control_data import (
     tile_conditions,
     tile_numbers,
 )
+from .control_task import ControlTask
 
 Report = Callable[[str], None]
 WEIGHTS = "diffusion_pytorch_model.safetensors"
@@ -58,7 +56,7 @@ def train_control(
     InputError
         If the recipe asks for more than a control, or the tiles lack a condition.
     """
-    from ..run import settings_of
+    from ..plan import settings_of
 
     check_recipe(recipe)
     out.mkdir(parents=True, exist_ok=True)
@@ -162,150 +160,6 @@ def tile_examples(
             for n in range(len(found))
         ]
     return ControlExamples(variants, pictures, side, legend_of(tiles.manifest))
-
-
-class ControlTask:
-    """Noise prediction by a frozen base that a control leads."""
-
-    def __init__(
-        self,
-        model: LoadedModel,
-        recipe: FinetuneRecipe,
-        layout: ControlLayout,
-        network: Any,
-        examples: ControlExamples,
-    ) -> None:
-        self.model, self.recipe, self.layout, self.examples = model, recipe, layout, examples
-        self.schedule = schedule_of(model.parts.scheduler_config, recipe.zero_terminal_snr)
-        self.module: Any = ControlledUNet(model, network)
-        if recipe.gradient_checkpointing:
-            model.parts.unet.enable_gradient_checkpointing()
-            network.enable_gradient_checkpointing()
-
-    def groups(self) -> list[Group]:
-        """The control alone."""
-        return [Group([p for p in self.module.parameters() if p.requires_grad])]
-
-    def loss(self, draw: Draw) -> tuple[torch.Tensor, dict[str, float]]:
-        """Weighted error of the prediction on the pictures of a step."""
-        x, texts, stacks = self.batch(draw)
-        u = (torch.rand(1, generator=draw.torch) + torch.arange(len(x)) / len(x)) % 1
-        # Esser et al. 2024: above 1, more of the noisy steps, where layout is decided
-        u = self.recipe.noise_shift * u / (1 + (self.recipe.noise_shift - 1) * u)
-        t = (u * len(self.schedule)).long()
-        noise = torch.randn(x.shape, generator=draw.torch)
-        mine = draw.share
-        errors = self.errors(x[mine], texts[mine], stacks[mine], noise[mine], t[mine])
-        weight = self.schedule.min_snr_weight(t[mine], self.recipe.min_snr).to(errors.device)
-        return (errors * weight).mean(), {"mse": float(errors.detach().mean())}
-
-    def batch(self, draw: Draw) -> tuple[torch.Tensor, list[str], torch.Tensor]:
-        """Latents, sentences and stacks of a step: a walk through shuffled passes."""
-        count, batch, rng = len(self.examples), self.recipe.batch, draw.numpy
-        latents, texts, stacks = [], [], []
-        for position in range(draw.step * batch, (draw.step + 1) * batch):
-            turn, place = divmod(position, count)
-            order = np.random.default_rng([self.recipe.seed, 7, turn]).permutation(count)
-            one = self.examples.variants[int(order[place])]
-            rows, columns = self._window(one.latent, rng)
-            latents.append(one.latent[:, rows, columns].float())
-            dropped = rng.random() < self.recipe.caption_dropout
-            pick = int(rng.integers(len(one.captions))) if len(one.captions) else -1
-            text = one.captions[pick] if pick >= 0 else ""
-            texts.append("" if dropped else sentence(self.recipe, text))
-            stacks.append(self.stack(one, self._kinds(one, rng), rows, columns, rng))
-        return torch.stack(latents), texts, torch.stack(stacks)
-
-    def _window(self, latent: torch.Tensor, rng: np.random.Generator) -> tuple[slice, slice]:
-        """The whole latent, or a window of it."""
-        sides = [min(self.recipe.window or side, side) for side in latent.shape[-2:]]
-        starts = [
-            int(rng.integers(whole - side + 1))
-            for whole, side in zip(latent.shape[-2:], sides, strict=True)
-        ]
-        rows, columns = (slice(a, a + b) for a, b in zip(starts, sides, strict=True))
-        return rows, columns
-
-    def _kinds(self, one: Variant, rng: np.random.Generator) -> tuple[str, ...]:
-        """The one kind that is given this time, or none."""
-        kinds = self.layout.kinds if one.kinds is None else one.kinds
-        if not kinds or rng.random() < self.recipe.condition_dropout:
-            return ()
-        return (kinds[int(rng.integers(len(kinds)))],)
-
-    def stack(
-        self,
-        one: Variant,
-        kinds: Sequence[str],
-        rows: slice,
-        columns: slice,
-        rng: np.random.Generator | None = None,
-    ) -> torch.Tensor:
-        """What the network reads of a picture's window; numbers come and go with ``rng``."""
-        cell = self.model.cell
-        high, wide = (slice(part.start * cell, part.stop * cell) for part in (rows, columns))
-        pictures = {
-            kind: self.examples.picture(kind, one.scene, one.mirrored, high, wide) for kind in kinds
-        }
-        numbers = {
-            name: value
-            for name, value in one.numbers.items()
-            if one.needs_numbers or rng is None or rng.random() < 0.5
-        }
-        height, width = high.stop - high.start, wide.stop - wide.start
-        return torch.from_numpy(self.layout.stack(pictures, numbers, height, width))
-
-    def errors(
-        self,
-        x: torch.Tensor,
-        texts: Sequence[str],
-        stacks: torch.Tensor | None,
-        noise: torch.Tensor,
-        t: torch.Tensor,
-    ) -> torch.Tensor:
-        """Mean squared error of the prediction of each picture [n]."""
-        device = self.model.device
-        layout = torch.channels_last
-        with torch.no_grad():
-            text = self.model.encode_text(list(texts))
-        noisy = self.schedule.mixed(x, noise, t).to(device, memory_format=layout)
-        target = self.schedule.target(x, noise, t).to(device)
-        given = None if stacks is None else stacks.to(device, memory_format=layout)
-        predicted = self.module(noisy, t.to(device), text, given)
-        error: torch.Tensor = (predicted.float() - target).square().mean(dim=(1, 2, 3))
-        return error
-
-    @torch.no_grad()
-    def held_out(self, examples: ControlExamples, most: int = 24) -> dict[str, float]:
-        """Mean error on held-out pictures without a condition and with each kind.
-
-        The same noise, at the noisier half of the timesteps, every time.
-        """
-        chosen = np.linspace(0, len(examples) - 1, min(len(examples), most)).astype(int).tolist()
-        own, self.examples = self.examples, examples
-        was_training = self.module.training
-        self.module.eval()
-        sums: dict[str, list[float]] = {}
-        for place, index in enumerate(chosen):
-            one = examples.variants[index]
-            generator = torch.Generator().manual_seed(index)
-            half = len(self.schedule) // 2
-            t = torch.tensor([half + place * half // len(chosen)])
-            x = one.latent[None].float()
-            noise = torch.randn(x.shape, generator=generator)
-            text = [sentence(self.recipe, one.captions[0] if len(one.captions) else "")]
-            rows, columns = (slice(0, side) for side in x.shape[-2:])
-            base = float(self.errors(x, text, None, noise, t))
-            sums.setdefault("base", []).append(base)
-            names: list[tuple[str, ...]] = [(kind,) for kind in self.layout.kinds]
-            names += [()] if self.layout.numbers else []
-            for kinds in names:
-                stack = self.stack(one, kinds, rows, columns)[None]
-                found = float(self.errors(x, text, stack, noise, t))
-                sums.setdefault(kinds[0] if kinds else "numbers", []).append(found)
-        self.module.train(was_training)
-        self.examples = own
-        return {name: float(np.mean(values)) for name, values in sums.items()}
 
 
 def _for_processor(task: ControlTask, recipe: FinetuneRecipe, model: LoadedModel) -> None:
