@@ -31,9 +31,13 @@ def bleu(corpus: Corpus, programs: Programs | None = None) -> tuple[float, ...]:
         known = [corpus.grams(one) for one in references]
         for order, grams in enumerate(corpus.grams(words)):
             total[order] += max(0, length - order)
+            found = [one[order] for one in known]
+            # most runs occur once: whether any reference has them is all that matters
             for run, count in grams.items():
-                most = max(one[order].get(run, 0) for one in known)
-                right[order] += min(count, most)
+                if count == 1:
+                    right[order] += any([run in one for one in found])  # noqa: C419 - quicker
+                else:
+                    right[order] += min(count, max([one.get(run, 0) for one in found]))
     return _figures(right, total, written, wanted)
 
 
