@@ -39,6 +39,10 @@ TINY = EmbeddedRecipe(
     stage_steps=(2, 3),
     stage_batch=(2, 2),
     stage_learning_rate=(1e-3, 1e-3),
+    stage_focus=("", "city:2 mixtures:2"),
+    stage_shift=(1.0, 2.0),
+    tilted_scenes=24,
+    stage_tilted=(0.0, 0.5),
     checkpoint_every=1,
 )
 SMALL = Architecture((8, 8, 16), 4, (32, 32), 1, 32, 1, 64)

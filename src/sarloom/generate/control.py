@@ -3,13 +3,13 @@
 Every picture is one pass of its control network at every step in its range; what the passes add to
 the U-Net is weighted and summed, as diffusers' ``MultiControlNetModel`` does. Without weights,
 several pictures share a weight of 1. Numbers go along with each pass of a network that reads them,
-or in a pass of their own.
+or in a pass of their own; the model itself is told those which it knows.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,6 +45,18 @@ class _Pass:
 
     def works_at(self, progress: float) -> bool:
         return self.start <= progress < self.stop or (progress >= 1.0 and self.stop == 1.0)
+
+
+def summed(passes: Iterable[tuple[Sequence[torch.Tensor], torch.Tensor]]) -> dict[str, Any]:
+    """What several passes add to the U-Net, as its further arguments; empty without any."""
+    down: list[torch.Tensor] = []
+    middle: torch.Tensor | None = None
+    for more, centre in passes:
+        down = [a + b for a, b in zip(down, more, strict=True)] if down else list(more)
+        middle = centre if middle is None else middle + centre
+    if middle is None:
+        return {}
+    return {"down_block_additional_residuals": down, "mid_block_additional_residual": middle}
 
 
 class Controls:
@@ -87,26 +99,14 @@ class Controls:
         latents
             As the U-Net gets them [n, c, h, w].
         """
-        down: list[torch.Tensor] | None = None
-        middle: torch.Tensor | None = None
-        for one in self._passes:
-            if not one.works_at(progress):
-                continue
-            more, centre = one.network(
+        return summed(
+            one.network(
                 latents, t, encoder_hidden_states=text.context, controlnet_cond=one.picture,
                 conditioning_scale=one.weight, added_cond_kwargs=added, return_dict=False,
-            )  # fmt: skip
-            if down is None or middle is None:
-                down, middle = list(more), centre
-            else:
-                down = [a + b for a, b in zip(down, more, strict=True)]
-                middle = middle + centre
-        if down is None:
-            return {}
-        return {
-            "down_block_additional_residuals": down,
-            "mid_block_additional_residual": middle,
-        }
+            )
+            for one in self._passes
+            if one.works_at(progress)
+        )  # fmt: skip
 
     def doubts(self, model: LoadedModel) -> list[str]:
         """Why a control may lead less well than it was trained to."""
@@ -168,33 +168,35 @@ class Controls:
         """Every number must reach a network; the model's own spacing needs none."""
         own = model.radiometry.spacing_m
         for name, value in self.request.numbers.items():
-            if name in self._read_numbers(model):
+            if name in model.number_names or name in self._read_numbers(model):
                 continue
             if name == "spacing_m" and (own is None or abs(float(value) - own) < 1e-6):
                 continue
             draws = f"; it draws {own:g} m" if name == "spacing_m" else ""
             raise InputError(
-                f"{NUMBERS[name].flag}: no control of {model.source} reads it{draws}: train one "
-                f'with numbers = ["{name}"] and name its run with --control-model'
+                f"{NUMBERS[name].flag}: no control of {model.source} reads it, nor does the model "
+                f'itself{draws}; train one with numbers = ["{name}"] and name its run with '
+                "--control-model"
             )
 
     def _read_numbers(self, model: LoadedModel) -> set[str]:
         """Numbers that some network reads; it is loaded if no picture asked for it."""
         found = {name for one in self._loaded.values() for name in one.layout.numbers}
-        if set(self.request.numbers) - found:
+        if set(self.request.numbers) - found - set(model.number_names):
             for one in self._candidates(model):
                 found |= set(self._load(one.folder, model, one.kind).layout.numbers)
         return found
 
     def _make_passes(self, model: LoadedModel, width: int, height: int) -> list[_Pass]:
         numbers = self.request.numbers
-        passes = []
+        passes: list[_Pass] = []
         for spec, one, picture in zip(
             self.request.specs, self.networks, self.prepared, strict=True
         ):
             stack = one.layout.stack({spec.kind: picture}, numbers, height, width)
             passes.append(_pass(one, stack, model, spec.weight, spec.start, spec.stop))
         told = {name for one in self.networks for name in one.layout.numbers}
+        told |= set(model.number_names)
         alone = {name: value for name, value in numbers.items() if name not in told}
         for one in self._loaded.values():
             mine = {k: v for k, v in alone.items() if k in one.layout.numbers}

@@ -16,6 +16,7 @@ from .control_frame import Place, read_place
 from .control_picture import PrepareSettings
 
 if TYPE_CHECKING:
+    from ..models.loaded import LoadedModel
     from ..options.generate import GenerateOptions
 
 SPEC = re.compile(
@@ -106,6 +107,14 @@ def parse_request(options: GenerateOptions) -> ControlRequest:
     return ControlRequest(
         specs, models, numbers, tuple(places), settings, options.control_spacing_m
     )
+
+
+def told_looks(request: ControlRequest, model: LoadedModel, looks: int | None) -> ControlRequest:
+    """With the looks that were asked for, if the model draws otherwise for other looks."""
+    if not looks or "looks" not in model.number_names:
+        return request
+    NUMBERS["looks"].encode(looks)
+    return dataclasses.replace(request, numbers={**request.numbers, "looks": looks})
 
 
 def _parse_specs(texts: Sequence[str]) -> tuple[ControlSpec, ...]:

@@ -117,7 +117,8 @@ def command_of(record: Mapping[str, Any], name: str | None = None, file_format: 
     if record["negative"]:
         parts += ["--negative", record["negative"]]
     parts += ["--scheduler", record["scheduler"], "--spacing", record["spacing"]]
-    if record["speckle"] == "none":
+    told = (record.get("control") or {}).get("numbers", {})
+    if record["speckle"] == "none" and "looks" not in told:
         parts += ["--looks", str(record["looks"])]
     if record["complex"]:
         parts += ["--complex"]
@@ -143,6 +144,7 @@ NUMBER_OPTIONS = {
     "incidence_angle_deg": "incidence_deg",
     "range_azimuth_deg": "look_azimuth_deg",
     "spacing_m": "spacing_m",
+    "looks": "looks",
     "polarization": "polarization",
 }
 

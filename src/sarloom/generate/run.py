@@ -15,7 +15,7 @@ from ..errors import InputError, ModelError
 from ..options.generate import GenerateOptions
 from .contact_sheet import save_contact_sheet
 from .control import Controls, save_previews
-from .control_request import ControlRequest, parse_request
+from .control_request import ControlRequest, parse_request, told_looks
 from .init_image import InitImage, read_init, to_model_pixels
 from .prompts import clean_prompt, truncation_warning
 from .record import make_record
@@ -263,8 +263,11 @@ def _produce(
     check_size(width, height, model.cell)
     specs = parse_adapters(options.adapter)
     adapters = Adapters(model, specs) if specs else None
-    controls = Controls(model, request.control, width, height) if request.control else None
-    looks = effective_looks(options.looks, model.radiometry, options.complex)
+    control = told_looks(request.control, model, options.looks)
+    controls = Controls(model, control, width, height) if control else None
+    looks = effective_looks(
+        options.looks, model.radiometry, options.complex, "looks" in model.number_names
+    )
     say_doubts(model, options, on_warning)
     for doubt in controls.doubts(model) if controls is not None else ():
         _say(doubt, on_warning)

@@ -138,11 +138,31 @@ def denoise(
     controls: Controls | None = None,
 ) -> torch.Tensor:
     """Run the reverse process over ``times``; returns the clean latent."""
+    takes_generator = "generator" in inspect.signature(scheduler.step).parameters
+    extra = {"generator": generator} if takes_generator else {}
+    with model.telling({} if controls is None else controls.request.numbers, len(text.context)):
+        return _steps(
+            model, scheduler, latents, times, text, added, guidance, extra, on_step, adapters,
+            controls,
+        )  # fmt: skip
+
+
+def _steps(
+    model: LoadedModel,
+    scheduler: Any,
+    latents: torch.Tensor,
+    times: torch.Tensor,
+    text: TextCondition,
+    added: dict[str, torch.Tensor] | None,
+    guidance: float,
+    extra: dict[str, Any],
+    on_step: OnStep | None,
+    adapters: Adapters | None,
+    controls: Controls | None,
+) -> torch.Tensor:
     import torch
 
     unet, guided = model.parts.unet, text.context.shape[0] == 2
-    takes_generator = "generator" in inspect.signature(scheduler.step).parameters
-    extra = {"generator": generator} if takes_generator else {}
     for index, t in enumerate(times):
         if adapters is not None:
             adapters.at(index / len(times))

@@ -41,8 +41,10 @@ def grey(pixels: torch.Tensor) -> tuple[FloatArray, float]:
     return np.asarray(values.mean(axis=0), np.float32), spread
 
 
-def effective_looks(looks: int | None, radiometry: Radiometry, complex_too: bool) -> int:
-    """The looks to lay on, 0 for none.
+def effective_looks(
+    looks: int | None, radiometry: Radiometry, complex_too: bool, told: bool = False
+) -> int:
+    """The looks to lay on, 0 for none; ``told`` if the model itself draws as many as it is told.
 
     Raises
     ------
@@ -50,7 +52,7 @@ def effective_looks(looks: int | None, radiometry: Radiometry, complex_too: bool
         If speckle would be laid on speckle, or a complex image of other than one look is asked.
     """
     if radiometry.speckle != "none":
-        if looks:
+        if looks and not told:
             raise InputError("this model draws its own speckle; leave out --looks")
         if complex_too:
             raise InputError("this model draws its own speckle, so it has no complex image")

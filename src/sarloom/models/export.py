@@ -15,6 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from .load import quiet_libraries
+from .numbers import FOLDER, NumberEmbedding
 from .radiometry import Radiometry
 from .tokenizer import save_tokenizer
 
@@ -27,6 +28,7 @@ def save_model(
     tokenizer: Any,
     scheduler: Any,
     radiometry: Radiometry,
+    numbers: NumberEmbedding | None = None,
 ) -> None:
     """Write a Stable Diffusion folder that stock ``StableDiffusionPipeline`` opens."""
     aside = folder.with_name(folder.name + ".new")
@@ -41,6 +43,8 @@ def save_model(
     save_tokenizer(tokenizer, aside / "tokenizer")
     scheduler.save_pretrained(aside / "scheduler")
     radiometry.save(aside)
+    if numbers is not None:
+        numbers.save(aside / FOLDER)
     index = {
         "_class_name": "StableDiffusionPipeline",
         "_diffusers_version": "0.35.0",

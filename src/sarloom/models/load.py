@@ -23,6 +23,8 @@ from .words import load_words
 if TYPE_CHECKING:
     import torch
 
+    from .numbers import NumberEmbedding
+
 LIBRARY_MODULES = {
     "UNet2DConditionModel": "diffusers.models.unets.unet_2d_condition",
     "AutoencoderKL": "diffusers.models.autoencoders.autoencoder_kl",
@@ -130,8 +132,9 @@ def _load_folder(files: ModelFiles, dtype: torch.dtype, library: bool) -> Compon
     folder, family = files.root, files.family
     encoders = zip(family.encoder_folders, family.encoder_classes, strict=True)
     scheduler = folder / "scheduler" / "scheduler_config.json"
+    unet = _network("UNet2DConditionModel", folder / "unet", dtype, library)
     return Components(
-        unet=_network("UNet2DConditionModel", folder / "unet", dtype, library),
+        unet=unet,
         vae=_network("AutoencoderKL", folder / "vae", dtype, library),
         text_encoders=tuple(
             _network(class_name, folder / part, dtype, library) for part, class_name in encoders
@@ -139,7 +142,20 @@ def _load_folder(files: ModelFiles, dtype: torch.dtype, library: bool) -> Compon
         tokenizers=tuple(load_words(folder / part) for part in family.tokenizer_folders),
         scheduler_config=json.loads(scheduler.read_text()),
         index=files.index,
+        numbers=_numbers(folder, unet),
     )
+
+
+def _numbers(folder: Path, unet: Any) -> NumberEmbedding | None:
+    """The model's number embedding, attached to its U-Net."""
+    if not (folder / "numbers").is_dir():
+        return None
+    from .numbers import load_numbers
+
+    numbers = load_numbers(folder)
+    if numbers is not None:
+        numbers.attach(unet)
+    return numbers
 
 
 def _network(class_name: str, folder: Path, dtype: torch.dtype, library: bool) -> Any:
@@ -181,6 +197,8 @@ def _place(parts: Components, device: torch.device, dtype: torch.dtype) -> None:
 
     for network in (parts.unet, parts.vae, *parts.text_encoders):
         network.requires_grad_(False).eval().to(device)
+    if parts.numbers is not None:
+        parts.numbers.to(device)
     for network in (parts.unet, parts.vae):
         network.to(memory_format=torch.channels_last)
     if dtype == torch.float16 and parts.vae.config.get("force_upcast"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -10,6 +12,8 @@ from .words import Words
 
 if TYPE_CHECKING:
     import torch
+
+    from .numbers import NumberEmbedding
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,8 @@ class Components:
     tokenizers: tuple[Words, ...]
     scheduler_config: dict[str, Any]
     index: dict[str, Any]
+    numbers: NumberEmbedding | None = None
+    """Attached to the U-Net; None for a model that is told no numbers."""
 
 
 class Family(Protocol):
@@ -82,6 +88,28 @@ class LoadedModel:
     def native_size(self) -> int:
         """Pixels per side of the images the model was trained on."""
         return int(self.parts.unet.config.sample_size or 64) * self.cell
+
+    @property
+    def number_names(self) -> tuple[str, ...]:
+        """Numbers of the acquisition that the model itself can be told."""
+        return () if self.parts.numbers is None else self.parts.numbers.names
+
+    @contextmanager
+    def telling(self, numbers: Mapping[str, float | str], prompts: int) -> Iterator[None]:
+        """Within, the U-Net draws with these numbers; those that it does not know are left out.
+
+        Parameters
+        ----------
+        prompts
+            Rows of the text condition. With two, the first is the one that guidance leads away
+            from: it is told nothing, so guidance leads towards the numbers as towards the words.
+        """
+        known = {name: numbers[name] for name in self.number_names if name in numbers}
+        if self.parts.numbers is None or not known:
+            yield
+            return
+        with self.parts.numbers.telling([{}] * (prompts - 1) + [known]):
+            yield
 
     def encode_text(self, prompts: list[str]) -> TextCondition:
         """Words to conditions, one row per prompt; longer prompts than the model reads are cut."""

@@ -109,6 +109,8 @@ def _folder(spec: str, folder: Path, name: str) -> ModelFiles:
             f"the model folder {folder} is not complete; missing: {', '.join(missing)}"
         )
     weights = [path for part in networks for path in weight_files(folder / part)]
+    if (folder / "numbers" / "config.json").is_file():
+        weights += weight_files(folder / "numbers")
     return ModelFiles(spec, name, folder, family, index, tuple(weights))
 
 

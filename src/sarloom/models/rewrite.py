@@ -18,6 +18,7 @@ from ..errors import ModelError
 from .export import restore_prefix
 from .load import quiet_libraries
 from .locate import ModelFiles
+from .numbers import FOLDER, NumberEmbedding
 from .radiometry import Radiometry
 
 
@@ -29,6 +30,7 @@ def write_variant(
     token: str = "",
     dtype: torch.dtype = torch.float16,
     scheduler: Mapping[str, Any] | None = None,
+    numbers: NumberEmbedding | None = None,
 ) -> Path:
     """Write ``base`` with ``parts`` (folder name -> network) in place of its own.
 
@@ -48,6 +50,8 @@ def write_variant(
         Number format of the weights written.
     scheduler
         Another configuration of the noise schedule.
+    numbers
+        What tells the U-Net numbers of the acquisition, where it was learned.
 
     Raises
     ------
@@ -78,6 +82,8 @@ def write_variant(
         _teach_word(token, [aside / place for place in base.family.tokenizer_folders])
     if scheduler is not None:
         _write_schedule(aside, scheduler)
+    if numbers is not None:
+        numbers.save(aside / FOLDER)
     radiometry.save(aside)
     shutil.rmtree(folder, ignore_errors=True)
     aside.rename(folder)

@@ -39,6 +39,9 @@ class FinetuneRecipe:
     text_learning_rate: float = option(5e-6, "Learning rate of the text encoder(s).", minimum=0.0)
     vae_learning_rate: float = option(1e-6, "Learning rate of the autoencoder.", minimum=0.0)
     token_learning_rate: float = option(1e-3, "Learning rate of the word.", minimum=0.0)
+    numbers_learning_rate: float = option(
+        1e-3, "Learning rate of what tells the U-Net numbers.", minimum=0.0
+    )
     rank: int = option(16, "Rank of adapters.", minimum=1, maximum=1024)
     alpha: float = option(16.0, "Adapters are scaled by alpha / rank.", minimum=0.0)
     control: str = option(
@@ -49,8 +52,8 @@ class FinetuneRecipe:
         (), "Columns that the control reads: sketch, segmentation, optical, satellite, simulated."
     )
     numbers: tuple[str, ...] = option(
-        (), "Columns of numbers that it reads: incidence_angle_deg, range_azimuth_deg, spacing_m, "
-        "looks, polarization.",
+        (), "Columns of numbers that the control reads, or without one the U-Net: "
+        "incidence_angle_deg, range_azimuth_deg, spacing_m, looks, polarization.",
     )  # fmt: skip
     condition_dropout: float = option(
         0.1, "Chance of no condition.", minimum=0.0, maximum=1.0

@@ -55,13 +55,20 @@ class EmbeddedRecipe:
     stage_cooldown: tuple[float, ...] = option(
         (0.2, 0.2), "Last part of each stage over which its rate falls."
     )
-    last_stage_focus: tuple[str, ...] = option(
-        (), "Kinds drawn more often in the last stage, as KIND:TIMES; mixtures:TIMES for all pairs."
+    stage_focus: tuple[str, ...] = option(
+        (),
+        "Kinds drawn more often in each stage, as 'KIND:TIMES KIND+KIND:TIMES'; mixtures:TIMES "
+        "for all pairs.",
     )
-    last_stage_shift: float = option(
-        1.0,
-        "Above 1 the last stage draws noisy timesteps, where layout is decided, more often.",
-        minimum=1.0,
+    stage_shift: tuple[float, ...] = option(
+        (),
+        "Above 1 a stage draws noisy timesteps, where layout is decided, more often.",
+    )
+    stage_tilted: tuple[float, ...] = option(
+        (), "Share of each stage's pictures that are seen under other incidence angles."
+    )
+    tilted_scenes: int = option(
+        0, "Further scenes, each under its own incidence angle, for stage_tilted.", minimum=0
     )
     caption_dropout: float = option(
         0.1, "Chance of an empty sentence, for classifier-free guidance.", minimum=0.0, maximum=1.0

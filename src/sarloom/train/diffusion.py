@@ -1,4 +1,4 @@
-"""Training of the embedded U-Net and text encoder, together and from nothing.
+"""Training of the embedded U-Net, text encoder and number embedding, together and from nothing.
 
 Velocity prediction (Salimans & Ho 2022) with min-SNR weights (Hang et al. 2023): with signal
 alpha and noise sigma, v = alpha eps - sigma x. All noise levels weigh alike, unless min-SNR
@@ -8,7 +8,7 @@ twentieth.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,12 @@ import numpy as np
 import torch
 from torch import nn
 
+from ..models.numbers import NumberEmbedding
+from ..simulate.radar import AIRBORNE
 from .loop import Draw, Group
+
+USUAL_DEG = AIRBORNE.incidence_angle_deg
+"""What a picture shows when no incidence angle is asked for."""
 
 PREFIXES = {
     "simulated": (
@@ -49,6 +54,8 @@ class LatentSet:
     """Chance of each picture to be drawn."""
     kinds: Sequence[str] = ()
     """Scene kind of each picture, two joined by ``+``, or ``measured``."""
+    numbers: Sequence[Mapping[str, float]] = ()
+    """Numbers of each picture's acquisition, as far as known."""
 
 
 class _ChannelsLast(torch.autograd.Function):
@@ -81,17 +88,26 @@ def keep_channels_last(module: nn.Module) -> None:
 
 
 class Denoiser(nn.Module):
-    """U-Net and text encoder under one name, so that one optimiser and one average serve both."""
+    """U-Net, text encoder and numbers in one, so that one optimiser and one average serve all."""
 
-    def __init__(self, unet: Any, text_encoder: Any) -> None:
+    def __init__(self, unet: Any, text_encoder: Any, numbers: NumberEmbedding) -> None:
         super().__init__()
         self.unet = unet.to(memory_format=torch.channels_last)
         self.text_encoder = text_encoder
+        self.numbers = numbers
+        numbers.attach(unet)
 
-    def forward(self, noisy: torch.Tensor, t: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+    def forward(
+        self,
+        noisy: torch.Tensor,
+        t: torch.Tensor,
+        tokens: torch.Tensor,
+        numbers: Sequence[Mapping[str, float]],
+    ) -> torch.Tensor:
         """Predict v [n, channels, rows, columns] of noisy latents at timesteps [n]."""
         words = self.text_encoder(input_ids=tokens).last_hidden_state
-        result: torch.Tensor = self.unet(noisy, t, words, return_dict=False)[0]
+        with self.numbers.telling(numbers):
+            result: torch.Tensor = self.unet(noisy, t, words, return_dict=False)[0]
         return result
 
 
@@ -117,7 +133,7 @@ class DiffusionTask:
         self._alphas: torch.Tensor = scheduler.alphas_cumprod
 
     def groups(self) -> list[Group]:
-        """U-Net and text encoder at one rate."""
+        """U-Net, text encoder and numbers at one rate."""
         return [Group(list(self.module.parameters()))]
 
     def _sentence(self, index: int, rng: np.random.Generator) -> str:
@@ -129,8 +145,16 @@ class DiffusionTask:
         pick = 0 if rng.random() < 0.4 else int(rng.integers(len(choices)))
         return prefix.format(choices[pick])
 
-    def batch(self, draw: Draw) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Latents [n, c, cells, cells], token ids and pixel weights of a step."""
+    def _numbers(self, index: int, rng: np.random.Generator) -> Mapping[str, float]:
+        """Numbers of a picture, every other time; always where they are not the usual ones."""
+        told = self._data.numbers[index] if self._data.numbers else {}
+        unusual = told.get("incidence_angle_deg", USUAL_DEG) != USUAL_DEG
+        return told if unusual or rng.random() < 0.5 else {}
+
+    def batch(
+        self, draw: Draw
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, list[Mapping[str, float]]]:
+        """Latents [n, c, cells, cells], token ids, pixel weights and numbers of a step."""
         rng, cells = draw.numpy, self._cells
         chosen = rng.choice(len(self._data.latents), self._batch, p=self._data.shares)
         latents, weights = [], []
@@ -145,11 +169,12 @@ class DiffusionTask:
             truncation=True,
             return_tensors="pt",
         ).input_ids
-        return torch.stack(latents), tokens, torch.stack(weights)[:, None]
+        numbers = [self._numbers(index, rng) for index in chosen.tolist()]
+        return torch.stack(latents), tokens, torch.stack(weights)[:, None], numbers
 
     def loss(self, draw: Draw) -> tuple[torch.Tensor, dict[str, float]]:
         """Weighted squared error of the predicted velocity."""
-        x, tokens, mask = self.batch(draw)
+        x, tokens, mask, numbers = self.batch(draw)
         # stratified timesteps: less noise in the loss of a small batch
         u = (torch.rand(1, generator=draw.torch) + torch.arange(len(x)) / len(x)) % 1
         # Esser et al. 2024: above 1, more of the noisy steps
@@ -160,7 +185,7 @@ class DiffusionTask:
         alpha, sigma = alpha_bar.sqrt(), (1 - alpha_bar).sqrt()
         noisy = (alpha * x + sigma * eps).to(memory_format=torch.channels_last)
         v = alpha * eps - sigma * x
-        error = (self.module(noisy, t, tokens) - v).square() * mask
+        error = (self.module(noisy, t, tokens, numbers) - v).square() * mask
         per_image = error.mean(dim=(1, 2, 3))
         figures = {"mse": float(per_image.detach().mean())}
         # the noisiest third alone: whether layout is being learned

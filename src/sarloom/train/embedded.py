@@ -7,7 +7,6 @@ command may be killed and repeated at any time.
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,16 +25,19 @@ from ..models.architecture import (
     make_unet,
 )
 from ..models.export import save_model
+from ..models.numbers import NumberEmbedding
 from ..models.radiometry import Radiometry
 from ..models.tokenizer import learn_tokenizer
 from ..options.recipe import EmbeddedRecipe
+from ..simulate.build import MIXTURES
 from ..simulate.kinds import KINDS
+from ..simulate.radar import AIRBORNE
 from .autoencoder import AutoencoderTask, encode, equal_channels, normalise_latents
 from .checkpoint import checkpoints, load_tensors, part_of
 from .diffusion import PREFIXES, Denoiser, DiffusionTask, LatentSet, keep_channels_last
 from .loop import LoopSettings, Report, run
 from .measured import load_measured
-from .scenes import SceneSet, load_scenes, make_scenes
+from .scenes import TILTED_SEED, SceneSet, load_scenes, make_scenes
 
 
 def train_embedded(recipe: EmbeddedRecipe, out: Path, report: Report, workers: int = 2) -> Path:
@@ -63,7 +65,8 @@ def train_embedded(recipe: EmbeddedRecipe, out: Path, report: Report, workers: i
     autoencoder = train_autoencoder(recipe, scenes, out, report)
     data = make_latents(recipe, scenes, autoencoder, out, report)
     tokenizer = learn_tokenizer(tokenizer_texts(data))
-    denoiser = train_denoiser(recipe, data, tokenizer, out, report)
+    tilted = make_tilted(recipe, autoencoder, out, report, workers)
+    denoiser = train_denoiser(recipe, data, tilted, tokenizer, out, report)
     model = out / "model"
     save_model(
         model,
@@ -73,6 +76,7 @@ def train_embedded(recipe: EmbeddedRecipe, out: Path, report: Report, workers: i
         tokenizer,
         make_scheduler(),
         radiometry_of(recipe),
+        denoiser.numbers,
     )
     return model
 
@@ -118,6 +122,15 @@ def stages(recipe: EmbeddedRecipe) -> list[tuple[int, int, LoopSettings]]:
             "stage_cells, stage_batch, stage_steps, stage_learning_rate and stage_cooldown must "
             "list equally many stages"
         )
+    for name in ("stage_focus", "stage_shift", "stage_tilted"):
+        if len(getattr(recipe, name)) not in (0, len(recipe.stage_cells)):
+            raise InputError(f"{name} must list as many stages as stage_cells, or none")
+    if any(shift < 1.0 for shift in recipe.stage_shift):
+        raise InputError("stage_shift must be at least 1 for every stage")
+    if any(not 0.0 <= share < 1.0 for share in recipe.stage_tilted):
+        raise InputError("stage_tilted must be from 0 to below 1 for every stage")
+    if any(recipe.stage_tilted) and not recipe.tilted_scenes:
+        raise InputError("stage_tilted needs tilted_scenes")
     return [
         (
             cells,
@@ -204,7 +217,34 @@ def make_latents(
         kinds += ["measured"] * n
         share = recipe.measured_share
         shares = np.concatenate([shares * (1 - share), np.full(n, share / n)])
-    return LatentSet(torch.cat(parts), texts, domains, torch.cat(weights), shares, kinds)
+    usual = {"incidence_angle_deg": AIRBORNE.incidence_angle_deg}
+    numbers = [usual if domain == "simulated" else {} for domain in domains]
+    return LatentSet(torch.cat(parts), texts, domains, torch.cat(weights), shares, kinds, numbers)
+
+
+def make_tilted(
+    recipe: EmbeddedRecipe, model: Any, out: Path, report: Report, workers: int
+) -> LatentSet | None:
+    """Further scenes, each under its own incidence angle; None if the recipe asks for none."""
+    if not recipe.tilted_scenes:
+        return None
+    folder = out / "tilted"
+    make_scenes(
+        folder, recipe.tilted_scenes, recipe.seed + TILTED_SEED, recipe.size,
+        radiometry_of(recipe), recipe.mixture_share, workers, report, tilted=True,
+    )  # fmt: skip
+    scenes = load_scenes(folder, recipe.tilted_scenes)
+    latents = _encoded(out / "latents-tilted.safetensors", model, scenes.pixels, report)
+    n = len(latents)
+    return LatentSet(
+        latents,
+        scenes.captions,
+        ["simulated"] * n,
+        torch.ones(n, *latents.shape[2:]),
+        np.full(n, 1 / n),
+        scenes.kinds,
+        [{"incidence_angle_deg": angle} for angle in scenes.incidence_angle_deg],
+    )
 
 
 def _encoded(path: Path, model: Any, pixels: np.ndarray[Any, Any], report: Report) -> torch.Tensor:
@@ -224,12 +264,16 @@ def tokenizer_texts(data: LatentSet) -> list[str]:
 
 
 def train_denoiser(
-    recipe: EmbeddedRecipe, data: LatentSet, tokenizer: Any, out: Path, report: Report
+    recipe: EmbeddedRecipe,
+    data: LatentSet,
+    tilted: LatentSet | None,
+    tokenizer: Any,
+    out: Path,
+    report: Report,
 ) -> Denoiser:
-    """Train U-Net and text encoder through all stages."""
+    """Train U-Net, text encoder and number embedding through all stages."""
     torch.manual_seed(recipe.seed + 1)
-    arch = architecture_of(recipe)
-    denoiser = Denoiser(make_unet(arch), make_text_encoder(arch, tokenizer))
+    denoiser = _new_denoiser(architecture_of(recipe), tokenizer)
     if recipe.precision == "bfloat16":
         from diffusers.models.attention_processor import AttnProcessor
 
@@ -243,17 +287,16 @@ def train_denoiser(
         if done.is_file():
             denoiser.load_state_dict(load_file(done))
             continue
-        last = number == len(recipe.stage_steps) - 1
         task = DiffusionTask(
             denoiser,
             tokenizer,
             scheduler,
-            focused(data, recipe.last_stage_focus) if last else data,
+            _stage_data(recipe, number, data, tilted),
             batch,
             cells,
             recipe.caption_dropout,
             recipe.min_snr,
-            recipe.last_stage_shift if last else 1.0,
+            recipe.stage_shift[number] if recipe.stage_shift else 1.0,
         )
         run(task, settings, folder, report)
         with write_aside(done) as aside:
@@ -261,8 +304,32 @@ def train_denoiser(
     return denoiser
 
 
-def focused(data: LatentSet, focus: Sequence[str]) -> LatentSet:
-    """The same set with some kinds drawn more often, as ``KIND:TIMES`` or ``mixtures:TIMES``.
+def _new_denoiser(arch: Architecture, tokenizer: Any) -> Denoiser:
+    unet = make_unet(arch)
+    numbers = NumberEmbedding(("incidence_angle_deg",), 4 * arch.unet_channels[0])
+    return Denoiser(unet, make_text_encoder(arch, tokenizer), numbers)
+
+
+def _stage_data(
+    recipe: EmbeddedRecipe, number: int, data: LatentSet, tilted: LatentSet | None
+) -> LatentSet:
+    """The pictures of a stage with their chances."""
+    share = recipe.stage_tilted[number] if recipe.stage_tilted else 0.0
+    if tilted is not None and share:
+        data = LatentSet(
+            torch.cat([data.latents, tilted.latents]),
+            [*data.captions, *tilted.captions],
+            [*data.domains, *tilted.domains],
+            torch.cat([data.weights, tilted.weights]),
+            np.concatenate([data.shares * (1 - share), tilted.shares * share]),
+            [*data.kinds, *tilted.kinds],
+            [*data.numbers, *tilted.numbers],
+        )
+    return focused(data, recipe.stage_focus[number] if recipe.stage_focus else "")
+
+
+def focused(data: LatentSet, focus: str) -> LatentSet:
+    """The same set with some kinds drawn more often, as ``KIND:TIMES mixtures:TIMES``.
 
     Raises
     ------
@@ -271,14 +338,16 @@ def focused(data: LatentSet, focus: Sequence[str]) -> LatentSet:
     """
     factors = np.ones(len(data.captions))
     kinds = np.array(data.kinds)
-    for entry in focus:
+    for entry in focus.split():
         name, _, times = entry.partition(":")
         try:
             factor = float(times)
         except ValueError:
             factor = 0.0
-        if factor <= 0 or name not in (*KINDS, "mixtures"):
-            raise InputError(f"last_stage_focus: {entry!r} is not KIND:TIMES or mixtures:TIMES")
+        if factor <= 0 or name not in (*KINDS, *MIXTURES, "mixtures"):
+            raise InputError(
+                f"stage_focus: {entry!r} is not KIND:TIMES, KIND+KIND:TIMES or mixtures:TIMES"
+            )
         chosen = np.char.find(kinds, "+") >= 0 if name == "mixtures" else kinds == name
         factors[chosen] *= factor
     shares = data.shares * factors
@@ -294,8 +363,7 @@ def snapshot(
     recipe: EmbeddedRecipe, out: Path, stage: int, autoencoder: Any, tokenizer: Any
 ) -> Denoiser:
     """The averaged weights of a stage's last checkpoint, to look at while it still trains."""
-    arch = architecture_of(recipe)
-    denoiser = Denoiser(make_unet(arch), make_text_encoder(arch, tokenizer))
+    denoiser = _new_denoiser(architecture_of(recipe), tokenizer)
     tensors = load_tensors(checkpoints(out / f"denoiser-{stage}")[-1])
     state = copy.copy(denoiser.state_dict())
     state |= part_of(tensors, "model.") | part_of(tensors, "average.")

@@ -79,7 +79,7 @@ def keep_scenes(scenes_folder: Path, count: int, path: Path) -> PictureSet:
     """Shrink simulated scenes once into a file and read it."""
     if not path.is_file():
         pixels, kinds, captions = [], [], []
-        for some, some_kinds, some_captions in shards(scenes_folder):
+        for some, some_kinds, some_captions, _ in shards(scenes_folder):
             pixels.append(shrink(some))
             kinds += some_kinds
             captions += some_captions

@@ -21,9 +21,12 @@ from ..simulate.build import MIXTURES, build_world
 from ..simulate.captions import captions, flip_words
 from ..simulate.facts import describe
 from ..simulate.kinds import KINDS
-from ..simulate.radar import AIRBORNE, reflectivity
+from ..simulate.radar import AIRBORNE, Sensor, reflectivity
 
 SHARD = 24
+TILTED_SEED = 50_000
+"""Added to the seed of scenes that are each seen under their own incidence angle."""
+TILTED_DEG = (25.0, 75.0)
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class SceneSet:
     """[n, rows, columns] speckle-free reflectivity on the model's scale, without texture."""
     kinds: list[str]
     captions: list[list[str]]
+    incidence_angle_deg: list[float]
 
     def mirrored(self, count: int) -> SceneSet:
         """The first scenes flown the other way: azimuth reversed, sentences swapped to match."""
@@ -41,6 +45,7 @@ class SceneSet:
             np.ascontiguousarray(self.pixels[:count, ::-1]),
             self.kinds[:count],
             [[flip_words(text) for text in texts] for texts in self.captions[:count]],
+            self.incidence_angle_deg[:count],
         )
 
 
@@ -56,25 +61,41 @@ def kind_of(index: int, mixture_share: float) -> str:
 
 
 def make_shard(
-    folder: Path, shard: int, seed: int, size: int, radiometry: Radiometry, mixture_share: float
+    folder: Path,
+    shard: int,
+    seed: int,
+    size: int,
+    radiometry: Radiometry,
+    mixture_share: float,
+    tilted: bool = False,
 ) -> Path:
-    """Simulate one shard; an existing one is kept."""
+    """Simulate one shard, perhaps each scene under its own angle; an existing one is kept."""
     path = folder / f"scenes-{shard:05d}.npz"
     if path.is_file():
         return path
     pixels = np.empty((SHARD, size, size), np.uint8)
-    kinds, texts = [], []
+    kinds, texts, angles = [], [], []
     for k in range(SHARD):
         index = shard * SHARD + k
         kind = kind_of(index, mixture_share)
         world = build_world(kind, seed + index, size)
+        sensor = AIRBORNE
+        if tilted:
+            drawn = np.random.default_rng([seed + index, 14]).uniform(*TILTED_DEG)
+            sensor = Sensor(incidence_angle_deg=float(drawn))
         rng = np.random.default_rng([seed + index, 11])
-        seen = reflectivity(world, AIRBORNE, rng, texture=False)
+        seen = reflectivity(world, sensor, rng, texture=False)
+        angles.append(sensor.incidence_angle_deg)
         pixels[k] = np.round(radiometry.to_pixel(seen.power) * 255)
         kinds.append(kind)
         texts.append(list(captions(describe(world), np.random.default_rng([seed + index, 12]), 8)))
     with write_aside(path) as aside, Path(aside).open("wb") as file:
-        np.savez(file, pixels=pixels, text=np.array(json.dumps([kinds, texts])))
+        np.savez(
+            file,
+            pixels=pixels,
+            text=np.array(json.dumps([kinds, texts])),
+            incidence_angle_deg=np.array(angles),
+        )
     return path
 
 
@@ -87,13 +108,14 @@ def make_scenes(
     mixture_share: float,
     workers: int,
     report: Callable[[str], None],
+    tilted: bool = False,
 ) -> None:
     """Simulate at least ``count`` scenes, in whole shards."""
     folder.mkdir(parents=True, exist_ok=True)
     whole = -(-count // SHARD)
     with ProcessPoolExecutor(workers) as pool:
         jobs = [
-            pool.submit(make_shard, folder, n, seed, size, radiometry, mixture_share)
+            pool.submit(make_shard, folder, n, seed, size, radiometry, mixture_share, tilted)
             for n in range(whole)
         ]
         for done, job in enumerate(jobs):
@@ -103,19 +125,24 @@ def make_scenes(
 
 def load_scenes(folder: Path, limit: int | None = None) -> SceneSet:
     """Read the shards that are there, at most ``limit`` scenes."""
-    pixels, kinds, texts = [], [], []
-    for shard_pixels, shard_kinds, shard_texts in shards(folder):
+    pixels, kinds, texts, angles = [], [], [], []
+    for shard_pixels, shard_kinds, shard_texts, shard_angles in shards(folder):
         pixels.append(shard_pixels)
         kinds += shard_kinds
         texts += shard_texts
+        angles += shard_angles
         if limit is not None and len(kinds) >= limit:
             break
-    return SceneSet(np.concatenate(pixels)[:limit], kinds[:limit], texts[:limit])
+    return SceneSet(np.concatenate(pixels)[:limit], kinds[:limit], texts[:limit], angles[:limit])
 
 
-def shards(folder: Path) -> Iterator[tuple[NDArray[np.uint8], list[str], list[list[str]]]]:
-    """Pixels, kinds and captions of each shard that is there."""
+def shards(
+    folder: Path,
+) -> Iterator[tuple[NDArray[np.uint8], list[str], list[list[str]], list[float]]]:
+    """Pixels, kinds, captions and incidence angles [deg] of each shard that is there."""
     for path in sorted(folder.glob("scenes-*.npz")):
         with np.load(path, allow_pickle=False) as shard:
             kinds, texts = json.loads(str(shard["text"]))
-            yield shard["pixels"], kinds, texts
+            # shards made before angles were drawn are all of the usual one
+            angles = shard.get("incidence_angle_deg", [AIRBORNE.incidence_angle_deg] * len(kinds))
+            yield shard["pixels"], kinds, texts, [float(angle) for angle in angles]

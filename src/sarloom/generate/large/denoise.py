@@ -9,7 +9,7 @@ the batch.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -187,11 +187,14 @@ def _window(
     t = t.to(model.device)
     width, height = z.shape[3] * model.cell, z.shape[2] * model.cell
     added = model.family.added_conditions(text, width, height)
-    led = {}
+    led: dict[str, Any] = {}
+    numbers: Mapping[str, float | str] = {}
     if canvas.guides is not None:
         led = canvas.guides.at(given, t, text, added, progress, rows, columns)
-    epsilon: torch.Tensor = model.parts.unet(
-        given, t, encoder_hidden_states=text.context, added_cond_kwargs=added, return_dict=False,
-        **led,
-    )[0].float()  # fmt: skip
+        numbers = canvas.guides.numbers
+    with model.telling(numbers, len(text.context)):
+        epsilon: torch.Tensor = model.parts.unet(
+            given, t, encoder_hidden_states=text.context, added_cond_kwargs=added,
+            return_dict=False, **led,
+        )[0].float()  # fmt: skip
     return (guide(epsilon, canvas.settings.guidance) if guided else epsilon).cpu()

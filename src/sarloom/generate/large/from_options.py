@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ...errors import InputError
 from ..control import prepare_all
-from ..control_request import ControlRequest
+from ..control_request import ControlRequest, told_looks
 from ..save import slug
 from ..sizes import check_size
 from ..speckled import effective_looks
@@ -79,13 +79,14 @@ def _job(request: Request, model: LoadedModel, path: Path) -> SceneJob:
     width, height = request.size
     check_size(width, height, model.cell)
     specs = parse_adapters(options.adapter)
-    looks = effective_looks(options.looks, model.radiometry, False)
+    looks = effective_looks(options.looks, model.radiometry, False, "looks" in model.number_names)
     record = make_record(options, model, width, height, looks, None, specs)
     record |= {"seed": options.seed, "scene": {"stride": options.stride}}
     guides = None
-    if request.control:
-        guides = _guides(model, request.control, width, height, path)
-        record["control"] = _control_record(request.control, guides)
+    control = told_looks(request.control, model, options.looks)
+    if control:
+        guides = _guides(model, control, width, height, path)
+        record["control"] = _control_record(control, guides)
         if options.spacing_m is not None:
             record["spacing_m"] = options.spacing_m
     settings = SampleSettings(options.steps, options.guidance, options.scheduler, options.spacing)
@@ -132,7 +133,7 @@ def _guides(
         GuideSpec(one.kind, LazySource(partial(picture, number)), one.weight, one.start, one.stop)
         for number, one in enumerate(request.specs)
     ]
-    if not specs and numbers:
+    if not specs and set(numbers) - set(model.number_names):
         specs = [GuideSpec("", PowerSource(np.zeros((1, 1), np.float32), 1.0, 1.0))]
     guides = Guides(model, specs, request.models, numbers)
     return guides

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ...errors import InputError
 from ...models.control import LoadedControl, load_control
-from ..control import own_control
+from ..control import own_control, summed
 from ..control_request import ControlModel
 from .sources import Source
 
@@ -84,10 +84,10 @@ class Guides:
         candidates = [*reversed(models), *own_control(model.source)]
         self.networks = [self._find(spec.kind, candidates) for spec in self.specs]
         known = {name for one in self._loaded.values() for name in one.layout.numbers}
-        for name in sorted(set(numbers) - known):
+        for name in sorted(set(numbers) - known - set(model.number_names)):
             raise InputError(
-                f"no control network of this scene reads {name}: leave the number out, or name a "
-                "network that was trained with it"
+                f"neither the model nor a control network of this scene reads {name}: leave the "
+                "number out, or name a network that was trained with it"
             )
         self._passes: list[_Pass] = []
         self._heads: dict[Path, Any] = {}
@@ -183,25 +183,12 @@ class Guides:
         """What to hand to the U-Net for one window of cells; nothing outside all ranges."""
         import torch
 
-        down: list[torch.Tensor] | None = None
-        middle: torch.Tensor | None = None
-        for one in self._passes:
-            if not one.works_at(progress):
-                continue
+        def add(one: _Pass) -> Any:
             crop = np.ascontiguousarray(one.embedded[:, rows, columns])
             given = torch.from_numpy(crop)[None].to(self.model.device, self.model.dtype)
-            more, centre = one.network(
+            return one.network(
                 latents, t, encoder_hidden_states=text.context, controlnet_cond=given,
                 conditioning_scale=one.spec.weight, added_cond_kwargs=added, return_dict=False,
             )  # fmt: skip
-            if down is None or middle is None:
-                down, middle = list(more), centre
-            else:
-                down = [a + b for a, b in zip(down, more, strict=True)]
-                middle = middle + centre
-        if down is None:
-            return {}
-        return {
-            "down_block_additional_residuals": down,
-            "mid_block_additional_residual": middle,
-        }
+
+        return summed(add(one) for one in self._passes if one.works_at(progress))

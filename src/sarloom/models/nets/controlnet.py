@@ -7,9 +7,9 @@ instead of cross-attention it reads no text; that is the light form which ships 
 # ruff: noqa: D102 - what forward() computes is said by its class
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from itertools import pairwise
-from typing import Any, cast
+from typing import Any
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -107,20 +107,8 @@ class ControlNet(UNet):
         One tensor per skip of the U-Net, and one for its middle.
         """
         time = self._time(timestep, sample, added_cond_kwargs)
-        text = encoder_hidden_states
-        h = self.conv_in(sample) + self._embedded(controlnet_cond)
-        skips = [h]
-        for block in cast(Iterable[Block], self.down_blocks):
-            for resnet, attend in block.pairs():
-                h = resnet(h, time)
-                h = attend(h, text) if attend else h
-                skips.append(h)
-            if block.downsamplers:
-                h = block.downsamplers[0](h)
-                skips.append(h)
-        for resnet, attend in self.mid_block.pairs():
-            h = resnet(h, time)
-            h = attend(h, text) if attend else h
+        first = self.conv_in(sample) + self._embedded(controlnet_cond)
+        skips, h = self._down(first, time, encoder_hidden_states)
         pairs = zip(skips, self.controlnet_down_blocks, strict=True)
         down = [zero(skip) * conditioning_scale for skip, zero in pairs]
         return down, self.controlnet_mid_block(h) * conditioning_scale

@@ -201,19 +201,7 @@ class UNet(nn.Module):
         """
         time = self._time(timestep, sample, added_cond_kwargs)
         text = encoder_hidden_states
-        h = self.conv_in(sample)
-        skips = [h]
-        for block in cast(Iterable[Block], self.down_blocks):
-            for resnet, attend in block.pairs():
-                h = resnet(h, time)
-                h = attend(h, text) if attend else h
-                skips.append(h)
-            if block.downsamplers:
-                h = block.downsamplers[0](h)
-                skips.append(h)
-        for resnet, attend in self.mid_block.pairs():
-            h = resnet(h, time)
-            h = attend(h, text) if attend else h
+        skips, h = self._down(self.conv_in(sample), time, text)
         if down_block_additional_residuals is not None:
             pairs = zip(skips, down_block_additional_residuals, strict=True)
             skips = [skip + residual for skip, residual in pairs]
@@ -226,6 +214,22 @@ class UNet(nn.Module):
             if block.upsamplers:
                 h = block.upsamplers[0](h, tuple(skips[-1].shape[2:]))
         return (self.conv_out(functional.silu(self.conv_norm_out(h))),)
+
+    def _down(self, h: Tensor, time: Tensor, text: Tensor) -> tuple[list[Tensor], Tensor]:
+        """The way down and the middle: what is handed on to each skip, and the middle's result."""
+        skips = [h]
+        for block in cast(Iterable[Block], self.down_blocks):
+            for resnet, attend in block.pairs():
+                h = resnet(h, time)
+                h = attend(h, text) if attend else h
+                skips.append(h)
+            if block.downsamplers:
+                h = block.downsamplers[0](h)
+                skips.append(h)
+        for resnet, attend in self.mid_block.pairs():
+            h = resnet(h, time)
+            h = attend(h, text) if attend else h
+        return skips, h
 
     def _time(self, t: Tensor, sample: Tensor, added: dict[str, Tensor] | None) -> Tensor:
         """Embedding of the time, and of SDXL's further conditions."""

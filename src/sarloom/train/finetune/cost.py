@@ -22,6 +22,7 @@ from safetensors import safe_open
 
 from ...errors import InputError
 from ...models.locate import ModelFiles
+from ...models.numbers import FOLDER as NUMBERS
 from ...options.finetune import FinetuneRecipe
 from ..log import duration
 from .trace import Shape, trace_unet, trace_vae
@@ -127,6 +128,8 @@ def shape_of(files: ModelFiles) -> Shape:
     counts = dict.fromkeys(SECTIONS, 0)
     for path in files.weights:
         name = path.parent.name
+        if name == NUMBERS:
+            continue  # a thousandth of the U-Net
         with safe_open(str(path), "pt") as opened:
             sizes = [math.prod(opened.get_slice(key).get_shape()) for key in opened.keys()]  # noqa: SIM118
         counts["text_encoder" if name.startswith("text_encoder") else name] += sum(sizes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from ...errors import InputError
 from ...files import write_aside
+from ...models.control_kinds import NUMBERS
 from ...models.loaded import LoadedModel
 from ...tiles.store import TileSet, open_tiles, row_amplitude
 from .scale import Pixels
@@ -34,6 +35,8 @@ class Examples:
     ids: list[str]
     mirrored: torch.Tensor | None = None
     """The latents of the same tiles flown the other way."""
+    numbers: Sequence[Mapping[str, float | str]] = ()
+    """Numbers of each tile's acquisition, as far as it states them."""
 
     def __len__(self) -> int:
         return len(self.latents)
@@ -49,10 +52,12 @@ def load_examples(
     mirror: bool = False,
     number: int = 0,
     enlarge: int = 1,
+    numbers: Sequence[str] = (),
 ) -> tuple[Examples, Pixels]:
     """Encode the tiles of a split, or read what an earlier run encoded.
 
-    ``number`` tells the sets of a run apart; tiles are drawn ``enlarge`` times as large.
+    ``number`` tells the sets of a run apart; tiles are drawn ``enlarge`` times as large;
+    ``numbers`` names the columns of numbers that go along.
 
     Raises
     ------
@@ -76,7 +81,32 @@ def load_examples(
     for one, several, name in zip(*tiles.columns("text", "captions", "id").values(), strict=True):
         captions.append(list(several or ([one] if one else [])))
         ids.append(name)
-    return Examples(found["latents"], captions, ids, found.get("mirrored")), pixels
+    told = tile_numbers(tiles, numbers, enlarge) if numbers else ()
+    return Examples(found["latents"], captions, ids, found.get("mirrored"), told), pixels
+
+
+def tile_numbers(
+    tiles: TileSet, names: Sequence[str], enlarge: int = 1
+) -> list[dict[str, float | str]]:
+    """Numbers of each tile; those that a tile does not state are left out.
+
+    Raises
+    ------
+    InputError
+        If a value lies outside the range of its number.
+    """
+    columns = tiles.columns(*names) if names else {}
+    result: list[dict[str, float | str]] = []
+    for index in range(len(tiles)):
+        row = {}
+        for name in names:
+            value = columns[name][index]
+            if value is not None and value == value:
+                # an enlarged tile is drawn with finer pixels
+                row[name] = value / enlarge if name == "spacing_m" else value
+                NUMBERS[name].encode(row[name])  # refuses what lies outside its range
+        result.append(row)
+    return result
 
 
 def tiles_of(

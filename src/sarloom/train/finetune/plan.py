@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from ...errors import InputError
+from ...models.control_kinds import check_kinds
 from ...models.load import choose_device, quiet_libraries
 from ...models.loaded import LoadedModel
 from ...models.locate import ModelFiles
@@ -49,6 +50,12 @@ def check_recipe(recipe: FinetuneRecipe, folders: Sequence[Path]) -> None:
         )
     elif rest | {recipe.vae} == {"off"} and not recipe.token:
         raise InputError("the recipe trains nothing: set unet, text_encoder, vae or token")
+    if recipe.numbers and recipe.control == "off":
+        check_kinds((), recipe.numbers)
+        if recipe.unet != "full":
+            raise InputError('numbers are learned with the whole U-Net: set unet = "full"')
+        if recipe.mirror and "range_azimuth_deg" in recipe.numbers:
+            raise InputError("mirror turns the look direction round: leave range_azimuth_deg out")
     if recipe.zero_terminal_snr and (recipe.control != "off" or not is_whole(recipe)):
         raise InputError(
             "zero_terminal_snr changes the noise schedule, which only a model can carry, no "

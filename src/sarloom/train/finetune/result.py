@@ -77,6 +77,7 @@ def _write_model(task: FinetuneTask, files: ModelFiles, radiometry: Radiometry, 
         radiometry,
         task.recipe.token,
         scheduler=schedule_to_save(task.model, task.recipe),
+        numbers=task.numbers,
     )
 
 

@@ -257,7 +257,16 @@ def _encode(base: Run, split: str, mirror: bool = False) -> tuple[list[Examples]
     size, enlarge = base.recipe.size, base.recipe.enlarge
     found = [
         load_examples(
-            base.model, folder, split, base.out, base.report, size, mirror, number, enlarge
+            base.model,
+            folder,
+            split,
+            base.out,
+            base.report,
+            size,
+            mirror,
+            number,
+            enlarge,
+            base.recipe.numbers,
         )
         for number, folder in enumerate(base.folders)
     ]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,9 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
+from ...errors import InputError
 from ...models.loaded import LoadedModel, TextCondition
+from ...models.numbers import NumberEmbedding
 from ...options.finetune import FinetuneRecipe
 from ..loop import Draw, Group
 from .examples import Examples
@@ -22,6 +25,7 @@ from .scale import spread
 from .texts import TextCache
 from .walk import Walk
 
+Numbers = Mapping[str, float | str]
 BINS = 10
 """Timestep bins of held-out losses."""
 
@@ -47,7 +51,8 @@ class FinetuneTask:
             LearnedToken(recipe.token, recipe.token_from, model.parts) if recipe.token else None
         )
         self.parts = attach(model, recipe)
-        self.module: Any = Networks(model, self.parts)
+        self.numbers = number_embedding(model, recipe.numbers) if recipe.numbers else None
+        self.module: Any = Networks(model, self.parts, self.numbers)
         self._walk = Walk([len(one) for one in self.buckets], recipe.batch, recipe.seed)
         self.trains_text = recipe.text_encoder != "off" or bool(recipe.token)
         self._texts: dict[str, tuple[torch.Tensor, torch.Tensor | None]] = {}
@@ -76,24 +81,27 @@ class FinetuneTask:
         if self.token is not None and recipe.text_encoder != "full":
             # no decay: it would pull the words that are held
             groups.append(Group(self.token.parameters(), recipe.token_learning_rate, 0.0))
+        if self.numbers is not None:
+            rate = recipe.numbers_learning_rate
+            groups.append(Group(list(self.numbers.parameters()), rate))
         return groups
 
     def loss(self, draw: Draw) -> tuple[torch.Tensor, dict[str, float]]:
         """Weighted error of the prediction on the tiles of a step, and on class images."""
         random.seed(int(draw.numpy.integers(2**63)))  # DyLoRA draws its ranks from it
-        x, captions, _ = self.batch(draw)
-        own, figures = self._error(x, captions, draw)
+        x, captions, indices = self.batch(draw)
+        own, figures = self._error(x, captions, draw, self._told(indices, draw))
         total = own
         if self.prior is not None:
             picked = draw.numpy.choice(len(self.prior), len(x)).tolist()
             prompts = [self.recipe.prior_prompt] * len(x)
-            kept, _ = self._error(self.prior.latents[picked], prompts, draw)
+            kept, _ = self._error(self.prior.latents[picked], prompts, draw, [{}] * len(x))
             figures["prior"] = float(kept.detach())
             total = total + self.recipe.prior_weight * kept
         return total, figures
 
     def batch(self, draw: Draw) -> tuple[torch.Tensor, list[str], list[int]]:
-        """Latents, captions and numbers of a step's tiles; these count in the tiles of its size."""
+        """Latents, captions and places of a step's tiles; these count in the tiles of its size."""
         size, indices = self._walk.at(draw.step)
         examples = self.buckets[size]
         latents, captions = [], []
@@ -105,6 +113,17 @@ class FinetuneTask:
             captions.append(self._sentence(examples.captions[index], draw.numpy))
         return torch.stack(latents), captions, indices
 
+    def _told(self, indices: Sequence[int], draw: Draw) -> list[Numbers]:
+        """Numbers of a step's tiles, each left out half the time so that none is needed later."""
+        if self.numbers is None:
+            return [{}] * len(indices)
+        size, _ = self._walk.at(draw.step)
+        whole = [self.buckets[size].numbers[index] for index in indices]
+        return [
+            {name: value for name, value in one.items() if draw.numpy.random() < 0.5}
+            for one in whole
+        ]
+
     def _sentence(self, captions: Sequence[str], rng: np.random.Generator) -> str:
         if rng.random() < self.recipe.caption_dropout:
             return ""
@@ -112,7 +131,7 @@ class FinetuneTask:
         return sentence(self.recipe, text)
 
     def _error(
-        self, x: torch.Tensor, captions: list[str], draw: Draw
+        self, x: torch.Tensor, captions: list[str], draw: Draw, numbers: list[Numbers]
     ) -> tuple[torch.Tensor, dict[str, float]]:
         recipe = self.recipe
         u = torch.rand(1, generator=draw.torch) + torch.arange(len(x)) / len(x)
@@ -124,12 +143,17 @@ class FinetuneTask:
         # every process has drawn the whole batch and computes its own part of it
         mine = draw.share
         x, noise, t = x[mine], noise[mine], t[mine]
-        per_image = self.errors(x, captions[mine], noise, t)
+        per_image = self.errors(x, captions[mine], noise, t, numbers[mine])
         weight = self.schedule.min_snr_weight(t, recipe.min_snr).to(per_image.device)
         return (per_image * weight).mean(), {"mse": float(per_image.detach().mean())}
 
     def errors(
-        self, x: torch.Tensor, captions: list[str], noise: torch.Tensor, t: torch.Tensor
+        self,
+        x: torch.Tensor,
+        captions: list[str],
+        noise: torch.Tensor,
+        t: torch.Tensor,
+        numbers: Sequence[Numbers] = (),
     ) -> torch.Tensor:
         """Mean squared error of the prediction of each picture [n]."""
         device = self.model.device
@@ -137,7 +161,7 @@ class FinetuneTask:
         target = self.schedule.target(x, noise, t).to(device)
         # a text encoder in training runs inside the module's forward pass, where processes meet
         text = captions if self.trains_text else self._text(captions)
-        predicted = self.module(noisy.to(device), t.to(device), text)
+        predicted = self.module(noisy.to(device), t.to(device), text, numbers)
         error: torch.Tensor = (predicted.float() - target).square().mean(dim=(1, 2, 3))
         return error
 
@@ -179,7 +203,8 @@ class FinetuneTask:
             noise = torch.randn(x.shape, generator=generator)
             texts = examples.captions[index]
             caption = sentence(self.recipe, texts[0] if texts else "")
-            sums[low] += float(self.errors(x, [caption], noise, t))
+            told = [examples.numbers[index]] if self.numbers is not None else ()
+            sums[low] += float(self.errors(x, [caption], noise, t, told))
             counts[low] += 1
         bins = {f"t{n}": float(sums[n] / counts[n]) for n in range(BINS) if counts[n]}
         return {"mean": float(np.mean(list(bins.values()))), **bins}
@@ -188,9 +213,11 @@ class FinetuneTask:
 class Networks(nn.Module):
     """All trained networks under one name, and the U-Net's forward pass."""
 
-    def __init__(self, model: LoadedModel, parts: dict[str, Part]) -> None:
+    def __init__(
+        self, model: LoadedModel, parts: dict[str, Part], numbers: NumberEmbedding | None = None
+    ) -> None:
         super().__init__()
-        self._model = model
+        self._model, self.numbers = model, numbers
         self.unet = model.parts.unet
         self.text_encoders = nn.ModuleList(model.parts.text_encoders)
         self.adapters = nn.ModuleDict(
@@ -198,20 +225,26 @@ class Networks(nn.Module):
         )
 
     def forward(
-        self, noisy: torch.Tensor, t: torch.Tensor, text: TextCondition | list[str]
+        self,
+        noisy: torch.Tensor,
+        t: torch.Tensor,
+        text: TextCondition | list[str],
+        numbers: Sequence[Numbers] = (),
     ) -> torch.Tensor:
         """Prediction of the U-Net [n, c, h, w]; sentences are read by the text encoders here."""
         height, width = (side * self._model.cell for side in noisy.shape[-2:])
         read = self._model.encode_text(text) if isinstance(text, list) else text
         added = self._model.family.added_conditions(read, width, height)
         dtype = self.unet.dtype
-        result: torch.Tensor = self.unet(
-            noisy.to(dtype),
-            t,
-            read.context.to(dtype),
-            added_cond_kwargs=added,
-            return_dict=False,
-        )[0]
+        embedding = self.numbers if numbers else None
+        with nullcontext() if embedding is None else embedding.telling(numbers):
+            result: torch.Tensor = self.unet(
+                noisy.to(dtype),
+                t,
+                read.context.to(dtype),
+                added_cond_kwargs=added,
+                return_dict=False,
+            )[0]
         return result
 
 
@@ -247,6 +280,26 @@ def attach(model: LoadedModel, recipe: FinetuneRecipe) -> dict[str, Part]:
         for name, network, kind in wanted
         if kind != "off"
     }
+
+
+def number_embedding(model: LoadedModel, names: Sequence[str]) -> NumberEmbedding:
+    """The base's own embedding, or a new one on its U-Net.
+
+    Raises
+    ------
+    InputError
+        If the base is told other numbers.
+    """
+    own = model.parts.numbers
+    if own is None:
+        made = NumberEmbedding(names, model.parts.unet.time_embedding.linear_2.out_features)
+        made.attach(model.parts.unet)
+        return made.to(model.device)
+    if not set(names) <= set(own.names):
+        raise InputError(
+            f"{model.source} is told {', '.join(own.names)}; numbers may only name these"
+        )
+    return own.requires_grad_(True).train()
 
 
 def sentence(recipe: FinetuneRecipe, text: str) -> str:

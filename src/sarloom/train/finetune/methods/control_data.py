@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ....errors import InputError
 from ....files import write_aside
-from ....models.control_kinds import KINDS, NUMBERS, decibel_pixels
+from ....models.control_kinds import KINDS, decibel_pixels
 from ....tiles.store import TileSet, open_tiles, row_amplitude, row_picture
 
 Report = Callable[[str], None]
@@ -155,21 +155,6 @@ def _radar(row: Mapping[str, Any], kind: str, prefix: str, tiles: TileSet) -> Pi
         power = np.asarray(Image.fromarray(power).resize(size, Image.Resampling.BILINEAR))
     pixels = decibel_pixels(power, row["calibration"] == "sigma_nought")
     return np.asarray(np.round(pixels * 255), np.uint8)
-
-
-def tile_numbers(tiles: TileSet, names: Sequence[str]) -> list[dict[str, float | str]]:
-    """Numbers of each tile; those that a tile does not state are left out."""
-    columns = tiles.columns(*names) if names else {}
-    result: list[dict[str, float | str]] = []
-    for index in range(len(tiles)):
-        row = {}
-        for name in names:
-            value = columns[name][index]
-            if value is not None and value == value:
-                NUMBERS[name].encode(value)  # refuses what lies outside its range
-                row[name] = value
-        result.append(row)
-    return result
 
 
 def legend_of(manifest: Mapping[str, Any]) -> dict[str, list[int]]:

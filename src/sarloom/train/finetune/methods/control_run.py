@@ -20,7 +20,7 @@ from ....models.loaded import LoadedModel
 from ....options.finetune import FinetuneRecipe
 from ....tiles.store import open_tiles
 from ...loop import run
-from ..examples import load_examples
+from ..examples import load_examples, tile_numbers
 from .control import make_control
 from .control_data import (
     ControlExamples,
@@ -29,7 +29,6 @@ from .control_data import (
     legend_of,
     rendered_examples,
     tile_conditions,
-    tile_numbers,
 )
 from .control_task import ControlTask
 
