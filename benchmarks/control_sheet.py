@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw
 
+from sarloom.generate.control_request import ControlRequest
 from sarloom.generate.result import display_threshold
 from sarloom.generate.sample import SampleSettings, encode_prompts, sample
 from sarloom.models.control import control_folder, load_control
@@ -36,6 +37,7 @@ class _Alone:
 
     def __init__(self, network: object, stack: np.ndarray) -> None:
         self.network, self.picture = network, torch.from_numpy(stack)[None]
+        self.request = ControlRequest()
 
     def at(self, latents, t, text, added, progress):  # type: ignore[no-untyped-def]
         down, middle = self.network(
@@ -86,7 +88,7 @@ def main() -> None:
         pictures.append(grey(model, plain))
         for name in KINDS:
             u = u_of(name, columns[name], 512)
-            stack = control.layout.stack({name: u}, {"incidence_angle_deg": 60.0}, 512, 512)
+            stack = control.layout.stack({name: u}, 512, 512)
             led = _Alone(control.network, stack)
             with torch.inference_mode():
                 drawn = sample(model, text, settings, 512, 512, seed, controls=led).numpy().mean(0)

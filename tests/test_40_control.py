@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from sarloom.generate.sample import SampleSettings, encode_prompts, initial_nois
 from sarloom.generate.schedule import library_scheduler
 from sarloom.models.control import ControlLayout, load_control
 from sarloom.models.load import load_model
+from sarloom.models.numbers import NumberEmbedding
 from sarloom.options.finetune import FinetuneRecipe
 from sarloom.options.generate import GenerateOptions
 from sarloom.options.simulate import SimulateOptions
@@ -118,18 +120,17 @@ def test_a_trained_control_is_a_stock_controlnet(
         torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)
 
 
-def test_one_light_control_reads_every_column_and_numbers(
+def test_one_light_control_reads_every_column(
     tiny_models: dict[str, Path], tiles: Path, tmp_path: Path
 ) -> None:
-    numbers = ("incidence_angle_deg", "spacing_m", "looks")
     recipe = recipe_of(
-        tiny_models["sd21"], control="light", condition=KINDS, numbers=numbers, window=8,
+        tiny_models["sd21"], control="light", condition=KINDS, window=8,
         mirror=True, noise_shift=2.0, validate_every=1,
     )  # fmt: skip
     run = tmp_path / "run"
     folder = finetune(recipe, tiles, run, quiet)
     layout = ControlLayout.load(folder)
-    assert layout.kinds == KINDS and layout.numbers == numbers and layout.channels == 9 + 3
+    assert layout.kinds == KINDS and layout.channels == 9
     assert layout.base == load_model(tiny_models["sd21"]).fingerprint
     assert layout.legend["water"] == [40, 100, 200]
     config = json.loads((folder / "config.json").read_text())
@@ -162,6 +163,7 @@ def test_training_goes_on_where_it_was_and_ends_the_same(
         ({"condition": ()}, "condition = "),
         ({"condition": ("photo",)}, "sketch, segmentation"),
         ({"numbers": ("weight",)}, "incidence_angle_deg"),
+        ({"numbers": ("looks",)}, "told to the U-Net"),
         ({"text_encoder": "full"}, "frozen base"),
         ({"samples": ("a city",)}, "needs a picture"),
     ],
@@ -218,7 +220,7 @@ def test_a_stock_pipeline_runs_a_shared_control_given_its_stack(
     from diffusers import ControlNetModel, StableDiffusionControlNetPipeline
 
     base = tiny_models["sd21"]
-    layout = ControlLayout(("sketch", "optical"), ("incidence_angle_deg",), shared=True)
+    layout = ControlLayout(("sketch", "optical"), shared=True)
     folder = random_control(base, tmp_path / "control", layout, light=True)
     pipe = StableDiffusionControlNetPipeline.from_pretrained(
         base, controlnet=ControlNetModel.from_pretrained(folder)
@@ -226,13 +228,9 @@ def test_a_stock_pipeline_runs_a_shared_control_given_its_stack(
     model = load_model(base)
     pipe.scheduler = library_scheduler("ddim", "linear", model.parts.scheduler_config)
     pipe.set_progress_bar_config(disable=True)
-    wanted = options(
-        base, control=(f"sketch={picture}",), control_model=(str(folder),), incidence_deg=35.0
-    )
+    wanted = options(base, control=(f"sketch={picture}",), control_model=(str(folder),))
     controls = Controls(model, check_request(wanted).control, SIDE, SIDE)
-    stack = layout.stack(
-        {"sketch": controls.prepared[0]}, {"incidence_angle_deg": 35.0}, SIDE, SIDE
-    )
+    stack = layout.stack({"sketch": controls.prepared[0]}, SIDE, SIDE)
     stock = pipe(
         PROMPT, image=torch.from_numpy(stack)[None], height=SIDE, width=SIDE,
         latents=initial_noise(model, SIDE, SIDE, 3), negative_prompt=NEGATIVE,
@@ -253,9 +251,15 @@ def test_a_stock_pipeline_runs_a_shared_control_given_its_stack(
 def shared_control(
     tiny_models: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, Path]:
-    """A base, and a light control of two kinds and a number."""
-    base = tiny_models["reflectivity"]
-    layout = ControlLayout(("sketch", "optical"), ("incidence_angle_deg",), shared=True)
+    """A base that is told the incidence angle, and a light control of two kinds."""
+    base = tmp_path_factory.mktemp("told") / "base"
+    shutil.copytree(tiny_models["reflectivity"], base)
+    width = load_model(base).parts.unet.time_embedding.linear_2.weight.shape[0]
+    numbers = NumberEmbedding(("incidence_angle_deg",), width)
+    torch.manual_seed(3)
+    torch.nn.init.normal_(numbers.linear_2.weight)
+    numbers.save(base / "numbers")
+    layout = ControlLayout(("sketch", "optical"), shared=True)
     return base, random_control(base, tmp_path_factory.mktemp("c") / "control", layout, light=True)
 
 
@@ -348,7 +352,7 @@ def test_what_no_network_reads_is_refused(
         amplitudes(options(base, control=(f"sketch={picture}",)))
     with pytest.raises(InputError, match=r"it draws 0\.35 m"):
         amplitudes(options(base, spacing_m=1.0))
-    with pytest.raises(InputError, match="--polarization: no control"):
+    with pytest.raises(InputError, match=r"--polarization: .* cannot be told"):
         amplitudes(options(base, polarization="HV", control_model=(str(folder),)))
     with pytest.raises(ModelError, match="holds no control network"):
         amplitudes(options(base, control=(f"sketch={picture}",), control_model=(str(base),)))

@@ -32,7 +32,7 @@ def base(tiny_models: dict[str, Path]) -> Path:
 
 @pytest.fixture(scope="module")
 def control(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    layout = ControlLayout(("satellite", "simulated"), ("incidence_angle_deg",), shared=True)
+    layout = ControlLayout(("satellite", "simulated"), shared=True)
     return random_control(base, tmp_path_factory.mktemp("controls") / "control", layout)
 
 

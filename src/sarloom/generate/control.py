@@ -2,8 +2,7 @@
 
 Every picture is one pass of its control network at every step in its range; what the passes add to
 the U-Net is weighted and summed, as diffusers' ``MultiControlNetModel`` does. Without weights,
-several pictures share a weight of 1. Numbers go along with each pass of a network that reads them,
-or in a pass of their own; the model itself is told those which it knows.
+several pictures share a weight of 1. Numbers are told to the model itself.
 """
 
 from __future__ import annotations
@@ -165,46 +164,33 @@ class Controls:
         )
 
     def _check_numbers(self, model: LoadedModel) -> None:
-        """Every number must reach a network; the model's own spacing needs none."""
+        """Every number must be told; the model's own spacing needs no telling."""
         own = model.radiometry.spacing_m
         for name, value in self.request.numbers.items():
-            if name in model.number_names or name in self._read_numbers(model):
+            if name in model.number_names:
                 continue
             if name == "spacing_m" and (own is None or abs(float(value) - own) < 1e-6):
                 continue
             draws = f"; it draws {own:g} m" if name == "spacing_m" else ""
             raise InputError(
-                f"{NUMBERS[name].flag}: no control of {model.source} reads it, nor does the model "
-                f'itself{draws}; train one with numbers = ["{name}"] and name its run with '
-                "--control-model"
+                f"{NUMBERS[name].flag}: the model {model.source} cannot be told it{draws}: train "
+                f'its U-Net with numbers = ["{name}"]'
             )
 
-    def _read_numbers(self, model: LoadedModel) -> set[str]:
-        """Numbers that some network reads; it is loaded if no picture asked for it."""
-        found = {name for one in self._loaded.values() for name in one.layout.numbers}
-        if set(self.request.numbers) - found - set(model.number_names):
-            for one in self._candidates(model):
-                found |= set(self._load(one.folder, model, one.kind).layout.numbers)
-        return found
-
     def _make_passes(self, model: LoadedModel, width: int, height: int) -> list[_Pass]:
-        numbers = self.request.numbers
-        passes: list[_Pass] = []
-        for spec, one, picture in zip(
-            self.request.specs, self.networks, self.prepared, strict=True
-        ):
-            stack = one.layout.stack({spec.kind: picture}, numbers, height, width)
-            passes.append(_pass(one, stack, model, spec.weight, spec.start, spec.stop))
-        told = {name for one in self.networks for name in one.layout.numbers}
-        told |= set(model.number_names)
-        alone = {name: value for name, value in numbers.items() if name not in told}
-        for one in self._loaded.values():
-            mine = {k: v for k, v in alone.items() if k in one.layout.numbers}
-            if mine:
-                stack = one.layout.stack({}, mine, height, width)
-                passes.append(_pass(one, stack, model, 1.0, 0.0, 1.0))
-                alone = {k: v for k, v in alone.items() if k not in mine}
-        return passes
+        return [
+            _pass(
+                one,
+                one.layout.stack({spec.kind: picture}, height, width),
+                model,
+                spec.weight,
+                spec.start,
+                spec.stop,
+            )
+            for spec, one, picture in zip(
+                self.request.specs, self.networks, self.prepared, strict=True
+            )
+        ]
 
 
 def _pass(

@@ -1,7 +1,7 @@
 """Control networks on disk: diffusers' ControlNetModel folder, and what its channels mean.
 
-``control.json`` beside the weights names the kinds of pictures and the numbers that the network
-reads. A folder without it is a foreign ControlNet: three channels of whatever it was made for.
+``control.json`` beside the weights names the kinds of pictures that the network reads. A
+folder without it is a foreign ControlNet: three channels of whatever it was made for.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError, ModelError
 from ..files import write_aside
-from .control_kinds import KINDS, NUMBERS, check_kinds
+from .control_kinds import KINDS, check_kinds
 from .fingerprint import fingerprint
 from .locate import weight_files
 
@@ -36,9 +36,8 @@ class ControlLayout:
     """What the channels of a control network mean."""
 
     kinds: tuple[str, ...]
-    numbers: tuple[str, ...] = ()
     shared: bool = False
-    """Several kinds or numbers in one stack: pictures lie in [-1, 1] and 0 is 'not given'. A
+    """Several kinds in one stack: pictures lie in [-1, 1] and 0 is 'not given'. A
     network of one kind takes three channels in [0, 1], as every program gives them."""
     picture_step: int = 1
     """Pictures are averaged over blocks of so many pixels and repeated: no detail below is read."""
@@ -53,13 +52,11 @@ class ControlLayout:
         """Channels of the stack."""
         if not self.shared:
             return 3
-        pictures = sum(KINDS[name].channels for name in self.kinds)
-        return pictures + sum(NUMBERS[name].channels for name in self.numbers)
+        return sum(KINDS[name].channels for name in self.kinds)
 
     def stack(
         self,
         pictures: Mapping[str, FloatArray],
-        numbers: Mapping[str, float | str],
         height: int,
         width: int,
     ) -> FloatArray:
@@ -69,8 +66,6 @@ class ControlLayout:
         ----------
         pictures
             Kind -> pixels u in [0, 1], [its channels, height, width]; those missing are not given.
-        numbers
-            Name -> value; those that the network does not read are left out.
         """
         if not self.shared:
             (one,) = pictures.values() if pictures else (np.zeros((3, height, width), np.float32),)
@@ -81,12 +76,6 @@ class ControlLayout:
             last = first + KINDS[name].channels
             if name in pictures:
                 result[first:last] = 2 * self.coarse(pictures[name]) - 1
-            first = last
-        for name in self.numbers:
-            last = first + NUMBERS[name].channels
-            if name in numbers:
-                planes = np.array(NUMBERS[name].encode(numbers[name]), np.float32)
-                result[first:last] = planes[:, None, None]
             first = last
         return result
 
@@ -123,9 +112,8 @@ class ControlLayout:
             )
         try:
             values = json.loads(path.read_text("utf-8"))
-            values["kinds"], values["numbers"] = tuple(values["kinds"]), tuple(values["numbers"])
-            layout = cls(**values)
-            check_kinds(layout.kinds, layout.numbers)
+            layout = cls(**{**values, "kinds": tuple(values["kinds"])})
+            check_kinds(layout.kinds, ())
         except (TypeError, ValueError, KeyError, InputError) as error:
             raise ModelError(f"{path} is no description of a control: {error}") from error
         return layout

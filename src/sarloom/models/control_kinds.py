@@ -1,8 +1,8 @@
 """What an image can be guided by: kinds of pictures, and numbers of the acquisition.
 
-A control network reads one stack of channels. Each kind and each number has its place in it, so one
-network can serve several, and what is not given is zero there. A number is a plane of one value:
-in a wide swath it may as well vary from column to column.
+A control network reads one stack of channels. Each kind has its place in it, so one network can
+serve several, and what is not given is zero there. Numbers are told to the U-Net itself
+(:mod:`~sarloom.models.numbers`): as planes of one value in that stack they were not followed.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Kind:
 
 @dataclass(frozen=True)
 class Number:
-    """A number of the acquisition and how it becomes channel values; never 0 in all of them."""
+    """A number of the acquisition and how it becomes values in [-1, 1]; never 0 in all of them."""
 
     name: str
     """Column of a tile set."""

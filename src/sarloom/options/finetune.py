@@ -52,8 +52,8 @@ class FinetuneRecipe:
         (), "Columns that the control reads: sketch, segmentation, optical, satellite, simulated."
     )
     numbers: tuple[str, ...] = option(
-        (), "Columns of numbers that the control reads, or without one the U-Net: "
-        "incidence_angle_deg, range_azimuth_deg, spacing_m, looks, polarization.",
+        (), "Columns of numbers that the U-Net is told: incidence_angle_deg, range_azimuth_deg, "
+        "spacing_m, looks, polarization.",
     )  # fmt: skip
     condition_dropout: float = option(
         0.1, "Chance of no condition.", minimum=0.0, maximum=1.0

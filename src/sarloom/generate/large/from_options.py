@@ -20,7 +20,7 @@ from ..speckled import effective_looks
 from .denoise import Tick
 from .guides import Guides, GuideSpec
 from .run import SceneJob, make_scene
-from .sources import ArraySource, LazySource, PowerSource, Source
+from .sources import ArraySource, LazySource, Source
 
 if TYPE_CHECKING:
     from ...models.loaded import LoadedModel
@@ -133,8 +133,6 @@ def _guides(
         GuideSpec(one.kind, LazySource(partial(picture, number)), one.weight, one.start, one.stop)
         for number, one in enumerate(request.specs)
     ]
-    if not specs and set(numbers) - set(model.number_names):
-        specs = [GuideSpec("", PowerSource(np.zeros((1, 1), np.float32), 1.0, 1.0))]
     guides = Guides(model, specs, request.models, numbers)
     return guides
 

@@ -39,7 +39,6 @@ class GuideSpec:
     """One picture that leads a canvas."""
 
     kind: str
-    """Empty for numbers alone."""
     source: Source
     weight: float = 1.0
     start: float = 0.0
@@ -83,11 +82,10 @@ class Guides:
         self._loaded: dict[Path, LoadedControl] = {}
         candidates = [*reversed(models), *own_control(model.source)]
         self.networks = [self._find(spec.kind, candidates) for spec in self.specs]
-        known = {name for one in self._loaded.values() for name in one.layout.numbers}
-        for name in sorted(set(numbers) - known - set(model.number_names)):
+        for name in sorted(set(numbers) - set(model.number_names)):
             raise InputError(
-                f"neither the model nor a control network of this scene reads {name}: leave the "
-                "number out, or name a network that was trained with it"
+                f"the model {model.source} cannot be told {name}: leave the number out, or train "
+                f'its U-Net with numbers = ["{name}"]'
             )
         self._passes: list[_Pass] = []
         self._heads: dict[Path, Any] = {}
@@ -99,13 +97,11 @@ class Guides:
             if one.folder not in self._loaded:
                 self._loaded[one.folder] = load_control(one.folder, self.model, one.kind)
             layout = self._loaded[one.folder].layout
-            if kind in layout.kinds or (not kind and set(self.numbers) <= set(layout.numbers)):
+            if kind in layout.kinds:
                 return self._loaded[one.folder]
         raise InputError(
-            f"the model {self.model.source} has no control for "
-            f"{kind or ' and '.join(self.numbers)}: train one with "
-            + (f'condition = ["{kind}"]' if kind else f"numbers = {list(self.numbers)}")
-            + " and name its run with --control-model"
+            f"the model {self.model.source} has no control for {kind}: train one with "
+            f'condition = ["{kind}"] and name its run with --control-model'
         )
 
     def doubts(self) -> list[str]:
@@ -161,11 +157,8 @@ class Guides:
         left, right = max(0, c0 - MARGIN), min(shape[1], c1 + MARGIN)
         cell = self.model.cell
         height, width = (bottom - top) * cell, (right - left) * cell
-        pictures = {}
-        if spec.kind:
-            places = slice(top * cell, bottom * cell), slice(left * cell, right * cell)
-            pictures[spec.kind] = spec.source.read(*places)
-        stack = one.layout.stack(pictures, self.numbers, height, width)
+        places = slice(top * cell, bottom * cell), slice(left * cell, right * cell)
+        stack = one.layout.stack({spec.kind: spec.source.read(*places)}, height, width)
         given = torch.from_numpy(stack)[None].to(self.model.device, self.model.dtype)
         made = head(given)[0].float().cpu().numpy()
         return np.asarray(made[:, r0 - top : r1 - top, c0 - left : c1 - left])

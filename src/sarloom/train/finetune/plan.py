@@ -50,8 +50,8 @@ def check_recipe(recipe: FinetuneRecipe, folders: Sequence[Path]) -> None:
         )
     elif rest | {recipe.vae} == {"off"} and not recipe.token:
         raise InputError("the recipe trains nothing: set unet, text_encoder, vae or token")
+    check_kinds((), recipe.numbers)
     if recipe.numbers and recipe.control == "off":
-        check_kinds((), recipe.numbers)
         if recipe.unet != "full":
             raise InputError('numbers are learned with the whole U-Net: set unet = "full"')
         if recipe.mirror and "range_azimuth_deg" in recipe.numbers:

@@ -101,9 +101,14 @@ def check_recipe(recipe: FinetuneRecipe) -> None:
     InputError
         If it asks for something that a control cannot be trained with.
     """
-    check_kinds(recipe.condition, recipe.numbers)
-    if not recipe.condition and not recipe.numbers:
-        raise InputError('a control needs condition = ["sketch"], say, or numbers')
+    check_kinds(recipe.condition, ())
+    if not recipe.condition:
+        raise InputError('a control needs condition = ["sketch"], say')
+    if recipe.numbers:
+        raise InputError(
+            "numbers are told to the U-Net, not to a control: train it with numbers first, and "
+            "name that run's model as base"
+        )
     if recipe.token or recipe.prior_prompt or {recipe.text_encoder, recipe.vae} != {"off"}:
         raise InputError(
             "a control is trained over a frozen base: take out text_encoder, vae, token and "
@@ -121,8 +126,7 @@ def layout_of(
     legend = examples.legend if "segmentation" in recipe.condition else {}
     return ControlLayout(
         recipe.condition,
-        recipe.numbers,
-        shared=len(recipe.condition) != 1 or bool(recipe.numbers),
+        shared=len(recipe.condition) != 1,
         picture_step=examples.side // max(stored) if stored else 1,
         legend={label: [int(part) for part in colour] for label, colour in legend.items()},
         base=model.fingerprint,
@@ -149,7 +153,7 @@ def tile_examples(
     side = found.latents.shape[-1] * model.cell
     tiles = open_tiles(folder, split)
     pictures = tile_conditions(folder, split, recipe.condition, side, out, report)
-    numbers = tile_numbers(tiles, recipe.numbers)
+    numbers = tile_numbers(tiles, model.number_names)
     variants = [
         Variant(found.latents[n], n, found.captions[n], numbers[n]) for n in range(len(found))
     ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -44,21 +45,26 @@ class ControlTask:
 
     def loss(self, draw: Draw) -> tuple[torch.Tensor, dict[str, float]]:
         """Weighted error of the prediction on the pictures of a step."""
-        x, texts, stacks = self.batch(draw)
+        x, texts, stacks, numbers = self.batch(draw)
         u = (torch.rand(1, generator=draw.torch) + torch.arange(len(x)) / len(x)) % 1
         # Esser et al. 2024: above 1, more of the noisy steps, where layout is decided
         u = self.recipe.noise_shift * u / (1 + (self.recipe.noise_shift - 1) * u)
         t = (u * len(self.schedule)).long()
         noise = torch.randn(x.shape, generator=draw.torch)
         mine = draw.share
-        errors = self.errors(x[mine], texts[mine], stacks[mine], noise[mine], t[mine])
+        errors = self.errors(
+            x[mine], texts[mine], stacks[mine], noise[mine], t[mine], numbers[mine]
+        )
         weight = self.schedule.min_snr_weight(t[mine], self.recipe.min_snr).to(errors.device)
         return (errors * weight).mean(), {"mse": float(errors.detach().mean())}
 
-    def batch(self, draw: Draw) -> tuple[torch.Tensor, list[str], torch.Tensor]:
-        """Latents, sentences and stacks of a step: a walk through shuffled passes."""
+    def batch(
+        self, draw: Draw
+    ) -> tuple[torch.Tensor, list[str], torch.Tensor, list[Mapping[str, float | str]]]:
+        """Latents, sentences, stacks and numbers of a step: a walk through shuffled passes."""
         rng = draw.numpy
         latents, texts, stacks = [], [], []
+        numbers: list[Mapping[str, float | str]] = []
         for index in self._walk.at(draw.step)[1]:
             one = self.examples.variants[index]
             rows, columns = self._window(one.latent, rng)
@@ -67,8 +73,9 @@ class ControlTask:
             pick = int(rng.integers(len(one.captions))) if len(one.captions) else -1
             text = one.captions[pick] if pick >= 0 else ""
             texts.append("" if dropped else sentence(self.recipe, text))
-            stacks.append(self.stack(one, self._kinds(one, rng), rows, columns, rng))
-        return torch.stack(latents), texts, torch.stack(stacks)
+            stacks.append(self.stack(one, self._kinds(one, rng), rows, columns))
+            numbers.append(one.numbers if one.needs_numbers or rng.random() < 0.5 else {})
+        return torch.stack(latents), texts, torch.stack(stacks), numbers
 
     def _window(self, latent: torch.Tensor, rng: np.random.Generator) -> tuple[slice, slice]:
         """The whole latent, or a window of it."""
@@ -93,21 +100,15 @@ class ControlTask:
         kinds: Sequence[str],
         rows: slice,
         columns: slice,
-        rng: np.random.Generator | None = None,
     ) -> torch.Tensor:
-        """What the network reads of a picture's window; numbers come and go with ``rng``."""
+        """What the network reads of a picture's window."""
         cell = self.model.cell
         high, wide = (slice(part.start * cell, part.stop * cell) for part in (rows, columns))
         pictures = {
             kind: self.examples.picture(kind, one.scene, one.mirrored, high, wide) for kind in kinds
         }
-        numbers = {
-            name: value
-            for name, value in one.numbers.items()
-            if one.needs_numbers or rng is None or rng.random() < 0.5
-        }
         height, width = high.stop - high.start, wide.stop - wide.start
-        return torch.from_numpy(self.layout.stack(pictures, numbers, height, width))
+        return torch.from_numpy(self.layout.stack(pictures, height, width))
 
     def errors(
         self,
@@ -116,8 +117,9 @@ class ControlTask:
         stacks: torch.Tensor | None,
         noise: torch.Tensor,
         t: torch.Tensor,
+        numbers: Sequence[Mapping[str, float | str]],
     ) -> torch.Tensor:
-        """Mean squared error of the prediction of each picture [n]."""
+        """Mean squared error of the prediction of each picture [n], the base told its numbers."""
         device = self.model.device
         layout = torch.channels_last
         with torch.no_grad():
@@ -125,7 +127,9 @@ class ControlTask:
         noisy = self.schedule.mixed(x, noise, t).to(device, memory_format=layout)
         target = self.schedule.target(x, noise, t).to(device)
         given = None if stacks is None else stacks.to(device, memory_format=layout)
-        predicted = self.module(noisy, t.to(device), text, given)
+        embedding = self.model.parts.numbers
+        with nullcontext() if embedding is None else embedding.telling(numbers):
+            predicted = self.module(noisy, t.to(device), text, given)
         error: torch.Tensor = (predicted.float() - target).square().mean(dim=(1, 2, 3))
         return error
 
@@ -149,14 +153,12 @@ class ControlTask:
             noise = torch.randn(x.shape, generator=generator)
             text = [sentence(self.recipe, one.captions[0] if len(one.captions) else "")]
             rows, columns = (slice(0, side) for side in x.shape[-2:])
-            base = float(self.errors(x, text, None, noise, t))
+            base = float(self.errors(x, text, None, noise, t, [one.numbers]))
             sums.setdefault("base", []).append(base)
-            names: list[tuple[str, ...]] = [(kind,) for kind in self.layout.kinds]
-            names += [()] if self.layout.numbers else []
-            for kinds in names:
-                stack = self.stack(one, kinds, rows, columns)[None]
-                found = float(self.errors(x, text, stack, noise, t))
-                sums.setdefault(kinds[0] if kinds else "numbers", []).append(found)
+            for kind in self.layout.kinds:
+                stack = self.stack(one, (kind,), rows, columns)[None]
+                found = float(self.errors(x, text, stack, noise, t, [one.numbers]))
+                sums.setdefault(kind, []).append(found)
         self.module.train(was_training)
         self.examples = own
         return {name: float(np.mean(values)) for name, values in sums.items()}

@@ -1,6 +1,6 @@
 """Do generated shadows grow with the incidence angle that is asked for?
 
-    python benchmarks/control_incidence.py --control-model runs/controls --seeds 6
+    python benchmarks/incidence.py --seeds 6
 
 A shadow is what lies far below the scene: pixels of the noise-free picture darker than -27 dB in
 scenes without water. Prints the share of such pixels per angle, the same for simulated scenes, and
@@ -34,21 +34,20 @@ DARK_DB = -27.0
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--control-model", type=str, default="")
+    parser.add_argument("--model", default="embedded")
+    parser.add_argument("--kinds", nargs="*", default=sorted(PROMPTS))
     parser.add_argument("--seeds", type=int, default=6)
     parser.add_argument("--steps", type=int, default=15)
     wanted = parser.parse_args()
-    model = load_model("embedded")
+    model = load_model(wanted.model)
     dark = model.radiometry.to_pixel(np.array([10 ** (DARK_DB / 10)], np.float32))[0]
     settings = SampleSettings(wanted.steps, 5.0, "dpm++", "linear")
-    models = (wanted.control_model,) if wanted.control_model else ()
-    for kind, prompt in PROMPTS.items():
+    for kind in wanted.kinds:
+        prompt = PROMPTS[kind]
         text = encode_prompts(model, prompt, "", 5.0)
         angles, shares = [], []
         for angle in ANGLES:
-            request = check_request(
-                GenerateOptions(prompt=prompt, incidence_deg=angle, control_model=models)
-            )
+            request = check_request(GenerateOptions(prompt=prompt, incidence_deg=angle))
             controls = Controls(model, request.control, 512, 512)
             drawn, simulated = [], []
             for seed in range(wanted.seeds):
