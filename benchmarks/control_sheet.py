@@ -15,6 +15,7 @@ import torch
 from PIL import Image, ImageDraw
 
 from sarloom.generate.control_request import ControlRequest
+from sarloom.generate.control_side import residuals
 from sarloom.generate.result import display_threshold
 from sarloom.generate.sample import SampleSettings, encode_prompts, sample
 from sarloom.models.control import control_folder, load_control
@@ -40,11 +41,9 @@ class _Alone:
         self.request = ControlRequest()
 
     def at(self, latents, t, text, added, progress):  # type: ignore[no-untyped-def]
-        down, middle = self.network(
-            latents, t, text.context, self.picture, added_cond_kwargs=added, return_dict=False
-        )
+        down, middle = residuals(self.network, latents, t, text, self.picture, 1.0, added, "guided")
         return {
-            "down_block_additional_residuals": list(down),
+            "down_block_additional_residuals": down,
             "mid_block_additional_residual": middle,
         }
 

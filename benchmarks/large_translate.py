@@ -13,12 +13,14 @@ amplitude law and texture to the true airborne scene (what is won). A sheet is w
 from __future__ import annotations
 
 import argparse
+import warnings
 from pathlib import Path
 
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
 from PIL import Image
+from rasterio.errors import NotGeoreferencedWarning
 from scipy import ndimage, stats
 
 from sarloom.sar.multilook import multilook
@@ -31,8 +33,10 @@ TEXTURE_LOOKS = 4
 
 def read(path: Path) -> Power:
     """Power of a simulated scene, or of an amplitude image."""
-    with rasterio.open(path) as raster:
-        values, tags = raster.read(1).astype(np.float32), raster.tags()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        with rasterio.open(path) as raster:
+            values, tags = raster.read(1).astype(np.float32), raster.tags()
     return values if tags.get("QUANTITY") == "sigma_nought" else np.square(values)
 
 

@@ -201,7 +201,9 @@ def test_stock_pipelines_draw_the_same_picture(
         negative_prompt=NEGATIVE, num_inference_steps=4, guidance_scale=4.0, output_type="np",
         controlnet_conditioning_scale=0.8,
     ).images[0]  # fmt: skip
-    wanted = options(base, control=(f"sketch={picture}:0.8",), control_model=(str(folder),))
+    wanted = options(
+        base, control=(f"sketch={picture}:0.8",), control_model=(str(folder),), control_side="both"
+    )
     controls = Controls(model, check_request(wanted).control, SIDE, SIDE)
     with torch.inference_mode():
         text = encode_prompts(model, PROMPT, NEGATIVE, 4.0)
@@ -228,7 +230,9 @@ def test_a_stock_pipeline_runs_a_shared_control_given_its_stack(
     model = load_model(base)
     pipe.scheduler = library_scheduler("ddim", "linear", model.parts.scheduler_config)
     pipe.set_progress_bar_config(disable=True)
-    wanted = options(base, control=(f"sketch={picture}",), control_model=(str(folder),))
+    wanted = options(
+        base, control=(f"sketch={picture}",), control_model=(str(folder),), control_side="both"
+    )
     controls = Controls(model, check_request(wanted).control, SIDE, SIDE)
     stack = layout.stack({"sketch": controls.prepared[0]}, SIDE, SIDE)
     stock = pipe(
@@ -242,6 +246,32 @@ def test_a_stock_pipeline_runs_a_shared_control_given_its_stack(
     ours = sample(model, text, settings, SIDE, SIDE, 3, controls=controls).numpy()
     assert np.abs(ours - sample(model, text, settings, SIDE, SIDE, 3).numpy()).max() > 0.02
     np.testing.assert_allclose(ours, stock.transpose(2, 0, 1), atol=1e-3)
+
+
+def test_a_guided_picture_leads_the_prompted_half_alone(
+    tiny_models: dict[str, Path], picture: Path, tmp_path: Path
+) -> None:
+    base = tiny_models["sd21"]
+    folder = random_control(base, tmp_path / "control", ControlLayout(("sketch",), shared=True))
+    model = load_model(base)
+    text = encode_prompts(model, PROMPT, NEGATIVE, 4.0)
+    z = torch.randn((1, model.latent_channels, 4, 4), generator=torch.Generator().manual_seed(0))
+    added = {}
+    for side in ("both", "guided"):
+        wanted = options(
+            base, control=(f"sketch={picture}",), control_model=(str(folder),), control_side=side
+        )
+        controls = Controls(model, check_request(wanted).control, 4 * model.cell, 4 * model.cell)
+        with torch.inference_mode():
+            led = controls.at(torch.cat([z, z]), torch.tensor(500), text, None, 0.0)
+        added[side] = [
+            *led["down_block_additional_residuals"], led["mid_block_additional_residual"]
+        ]  # fmt: skip
+    for both, guided in zip(added["both"], added["guided"], strict=True):
+        assert guided.shape == both.shape
+        assert not guided[0].any()
+        torch.testing.assert_close(guided[1], both[1], atol=1e-5, rtol=1e-4)
+    assert any(both[0].abs().max() > 1e-3 for both in added["both"])
 
 
 # -- generation ------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from ..models.control_kinds import NUMBERS
 from ..models.locate import locate_model
 from .control_frame import Frame
 from .control_request import ControlModel, ControlRequest
+from .control_side import residuals
 
 if TYPE_CHECKING:
     import torch
@@ -99,13 +100,12 @@ class Controls:
             As the U-Net gets them [n, c, h, w].
         """
         return summed(
-            one.network(
-                latents, t, encoder_hidden_states=text.context, controlnet_cond=one.picture,
-                conditioning_scale=one.weight, added_cond_kwargs=added, return_dict=False,
+            residuals(
+                one.network, latents, t, text, one.picture, one.weight, added, self.request.side
             )
             for one in self._passes
             if one.works_at(progress)
-        )  # fmt: skip
+        )
 
     def doubts(self, model: LoadedModel) -> list[str]:
         """Why a control may lead less well than it was trained to."""
@@ -137,6 +137,7 @@ class Controls:
             "networks": sorted(one.fingerprint for one in self._loaded.values()),
             "numbers": dict(self.request.numbers),
             "scale": settings.scale,
+            "side": self.request.side,
             "spacing_m": self.request.spacing_m,
             "legend": None
             if settings.legend is None

@@ -61,6 +61,8 @@ class ControlRequest:
     settings: PrepareSettings = dataclasses.field(default_factory=PrepareSettings)
     spacing_m: float | None = None
     """Of pictures that do not say it."""
+    side: str = "guided"
+    """Half of the guidance that pictures lead, as of :func:`.control_side.residuals`."""
 
     def __bool__(self) -> bool:
         return bool(self.specs or self.numbers)
@@ -105,7 +107,13 @@ def parse_request(options: GenerateOptions) -> ControlRequest:
         places.append((place, shape))
     settings = PrepareSettings(options.control_scale, options.legend)
     return ControlRequest(
-        specs, models, numbers, tuple(places), settings, options.control_spacing_m
+        specs,
+        models,
+        numbers,
+        tuple(places),
+        settings,
+        options.control_spacing_m,
+        options.control_side,
     )
 
 

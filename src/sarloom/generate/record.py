@@ -169,6 +169,8 @@ def control_options(control: Mapping[str, Any] | None) -> dict[str, Any]:
     }
     if control["scale"] != "auto":
         found["control_scale"] = control["scale"]
+    if control.get("side", "both") != "guided":  # older records led both halves
+        found["control_side"] = "both"
     if control["spacing_m"] is not None:
         found["control_spacing_m"] = control["spacing_m"]
     if control["legend"]:

@@ -116,6 +116,12 @@ class GenerateOptions:
         minimum=0.001,
         maximum=1000.0,
     )
+    control_side: str = option(
+        "guided",
+        "guided: --guidance strengthens pictures with the words; both: the words against pictures, "
+        "as stock pipelines do",
+        choices=("guided", "both"),
+    )
     legend: Path | None = option(
         None,
         "CSV or JSON that names the classes of a segmentation map, by pixel value or colour",

@@ -27,7 +27,7 @@ class RefineOptions:
     negative: str = option("", "what the result shall not show, in words", metavar="TEXT")
     guidance: float = option(
         1.0,
-        "how strictly the words are followed; 1 leaves it to the scene, in half the time",
+        "how strictly the words, and with them the scene, are followed; 1 takes half the time",
         minimum=0.0,
         maximum=100.0,
     )
@@ -45,6 +45,11 @@ class RefineOptions:
         "the input's level is followed over this distance and no finer [m]",
         minimum=0.1,
         maximum=1e6,
+    )
+    like: Path | None = option(
+        None,
+        "folder of measured images: tones and the width of the speckle become theirs",
+        metavar="DIR",
     )
     looks: int | None = option(
         None, "looks of the speckle laid on; 0 for none (default: 1)", minimum=0, maximum=1000

@@ -9,6 +9,7 @@ from .generate import DTYPES
 from .table import check, option
 
 TARGETS = ("airborne",)
+CONSISTENCIES = ("level", "speckle", "exact")
 LARGE_SCHEDULERS = ("ddim", "dpm++", "euler")
 """Samplers that can be stopped and taken up between any two steps."""
 
@@ -29,6 +30,12 @@ class TranslateOptions:
         minimum=0.05,
         maximum=50.0,
     )
+    through: str | None = option(
+        None,
+        "spacings drawn on the way, each from the one before, as 1.6,0.8; for models that draw "
+        "several [m]",
+        metavar="SPACINGS",
+    )
     channel: str | None = option(
         None, "polarisation to take of a product with several (default: the first)", metavar="TX+RX"
     )
@@ -45,7 +52,7 @@ class TranslateOptions:
     negative: str = option("", "what the result shall not show, in words", metavar="TEXT")
     guidance: float = option(
         1.0,
-        "how strictly the words are followed; 1 leaves it to the scene, in half the time",
+        "how strictly the words, and with them the scene, are followed; 1 takes half the time",
         minimum=0.0,
         maximum=100.0,
     )
@@ -59,6 +66,12 @@ class TranslateOptions:
         "pixels that its speckle averages out) [m]",
         minimum=0.1,
         maximum=1e6,
+    )
+    consistency: str = option(
+        "speckle",
+        "how closely the mean power within each pixel of the scene is kept: level (smoothly), "
+        "speckle (as far as its speckle lets one tell), exact (its speckle included)",
+        choices=CONSISTENCIES,
     )
     looks: int | None = option(
         None, "looks of the speckle laid on; 0 for none (default: 1)", minimum=0, maximum=1000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,11 +23,20 @@ if TYPE_CHECKING:
 
 def translate(options: TranslateOptions) -> list[Path]:
     """Draw a satellite scene as an airborne radar would see it; print the names of the files."""
-    from ..generate.large.translate import translate_job
+    from ..generate.large.translate import stages, translate_job, without_speckle
 
     scene = _open(options.scene, options.channel)
+    files: list[Path] = []
+    calibration = ""
     with _threads(options.threads):
-        return _make(translate_job(options, scene, _ground(scene), console.warn), "translate")
+        for stage in stages(options):
+            if files:  # those of the stage before
+                stage = dataclasses.replace(stage, scene=files[0])
+                scene = without_speckle(_open(files[0], None), calibration)
+            job = translate_job(stage, scene, _ground(scene), console.warn)
+            calibration = str(job.record["calibration"])
+            files = _make(job, "translate")
+    return files
 
 
 def refine(options: RefineOptions) -> list[Path]:

@@ -133,7 +133,7 @@ def _guides(
         GuideSpec(one.kind, LazySource(partial(picture, number)), one.weight, one.start, one.stop)
         for number, one in enumerate(request.specs)
     ]
-    guides = Guides(model, specs, request.models, numbers)
+    guides = Guides(model, specs, request.models, numbers, request.side)
     return guides
 
 
@@ -157,6 +157,7 @@ def _control_record(request: ControlRequest, guides: Guides) -> dict[str, Any]:
         "networks": sorted(set(networks)),
         "numbers": dict(request.numbers),
         "scale": settings.scale,
+        "side": request.side,
         "spacing_m": request.spacing_m,
         "legend": None
         if settings.legend is None

@@ -19,6 +19,7 @@ from ...errors import InputError
 from ...models.control import LoadedControl, load_control
 from ..control import own_control, summed
 from ..control_request import ControlModel
+from ..control_side import residuals
 from .sources import Source
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class Guides:
         specs: Sequence[GuideSpec],
         models: Sequence[ControlModel],
         numbers: Mapping[str, float | str],
+        side: str = "guided",
     ) -> None:
         """Find the network of every picture and load it.
 
@@ -79,6 +81,7 @@ class Guides:
             If a network does not fit the model.
         """
         self.model, self.specs, self.numbers = model, tuple(specs), dict(numbers)
+        self.side = side
         self._loaded: dict[Path, LoadedControl] = {}
         candidates = [*reversed(models), *own_control(model.source)]
         self.networks = [self._find(spec.kind, candidates) for spec in self.specs]
@@ -116,7 +119,7 @@ class Guides:
         """Networks and weights, for the record of a scene."""
         return [
             {"kind": spec.kind, "weight": spec.weight, "start": spec.start, "stop": spec.stop,
-             "network": one.fingerprint}
+             "side": self.side, "network": one.fingerprint}
             for spec, one in zip(self.specs, self.networks, strict=True)
         ]  # fmt: skip
 
@@ -179,9 +182,8 @@ class Guides:
         def add(one: _Pass) -> Any:
             crop = np.ascontiguousarray(one.embedded[:, rows, columns])
             given = torch.from_numpy(crop)[None].to(self.model.device, self.model.dtype)
-            return one.network(
-                latents, t, encoder_hidden_states=text.context, controlnet_cond=given,
-                conditioning_scale=one.spec.weight, added_cond_kwargs=added, return_dict=False,
-            )  # fmt: skip
+            return residuals(
+                one.network, latents, t, text, given, one.spec.weight, added, self.side
+            )
 
         return summed(add(one) for one in self._passes if one.works_at(progress))

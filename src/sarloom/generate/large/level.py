@@ -1,13 +1,29 @@
-"""Keeping the radiometric level of a picture that a scene is made from.
+"""Keeping what a picture measured in the scene that is made from it.
 
-A network that draws decibels may be a decibel off over a whole field. What the input measured is
-known better than that: the scene is divided, on the input's own grid, by the smooth ratio of both
-powers. The ratio is taken over so many input pixels that the input's speckle averages out, and over
-no less; within that distance the scene's texture is the model's own.
+A network that draws decibels may be a decibel off over a whole field, and put a house where the
+input has none. What the input measured is known better than that. Three ways to keep it:
+
+``level``
+    The scene is divided, on the input's own grid, by the smooth ratio of both powers. The ratio is
+    taken over so many input pixels that the input's speckle averages out, and over no less; within
+    that distance the scene's texture is the model's own.
+``speckle``
+    After that the mean power in every pixel of the input becomes the input's own, as far as its
+    speckle lets one tell: Lee's estimate. What lies within an input pixel is the model's.
+``exact``
+    The same with the input's pixels as they are, their speckle included, which is then drawn on
+    the ground as if it were there.
+
+The last two split an image as y = A+ x + (I - A+ A) d (range-null-space decomposition; Wang, Yu &
+Zhang 2023), A the average over an input pixel, x the input, d what the model drew. Power must stay
+positive, so the split is one of factors: the field of factors is smooth between the centres of
+input pixels, and is repeated on what is left over until the averages agree (back-projection, Irani
+& Peleg 1991). It works on reflectivity before speckle is laid on, which therefore keeps its law.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ...sar.lee import lee_filter
 from .sources import PowerSource
 
 FloatArray = NDArray[np.float32]
@@ -22,6 +39,13 @@ LOOKS_WANTED = 100.0
 """Looks that the ratio averages: 0.4 dB of standard error."""
 LARGEST_DB = 10.0
 """Local gains are held within this, on either side."""
+ROUNDS = 4
+"""Back-projections."""
+LARGEST_FIT_DB = 15.0
+"""Gains that keep the power of single input pixels are held within this around their mean: speckle
+alone spans 20 dB."""
+Blocks = Callable[[], Iterable[tuple[FloatArray, int]]]
+"""Power of a scene's rows [rows, columns] and the first of them, from top to bottom."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +58,8 @@ class Level:
     """Standard deviation of the smoothing, in pixels of the target's grid, at the least."""
     valid: NDArray[np.bool_] | None = None
     """Where the target was measured; elsewhere the scene is left empty."""
+    consistency: str = "level"
+    """'level', 'speckle' or 'exact', as above."""
 
     @property
     def scale_cells(self) -> float:
@@ -68,8 +94,59 @@ class Sums:
         return np.asarray(self.total / np.maximum(self.count, 1))
 
 
-def gain(sums: Sums) -> tuple[PowerSource, dict[str, Any]]:
+def fit(level: Level, blocks: Blocks) -> tuple[PowerSource, dict[str, Any]]:
     """Factor of power on the target's grid, and what it came to.
+
+    Parameters
+    ----------
+    blocks
+        Called for every pass over the scene: one for ``level``, six for the others.
+    """
+    factor, figures = gain(_summed(level, blocks, None))
+    if level.consistency == "level":
+        return factor, figures
+    target = np.asarray(level.target.power, np.float32)
+    wanted = target if level.consistency == "exact" else lee_filter(target, level.looks)
+    measured = np.ones(target.shape, bool) if level.valid is None else level.valid
+    limit = 10 ** (LARGEST_FIT_DB / 10)
+    middle = float(np.exp(np.mean(np.log(np.maximum(factor.power[measured], 1e-30)))))
+    for _ in range(ROUNDS):
+        drawn = _summed(level, blocks, factor).mean
+        missing = np.where(measured & (drawn > 0), wanted / np.maximum(drawn, 1e-30), 1.0)
+        power = np.clip(factor.power * missing, middle / limit, middle * limit)
+        factor = PowerSource(np.asarray(power, np.float32), factor.row_step, factor.column_step)
+    sums = _summed(level, blocks, factor)
+    inside = measured & (sums.count > 0)
+    share = target[inside].sum(dtype=np.float64) / max(sums.mean[inside].sum(), 1e-30)
+    factor = PowerSource(
+        np.asarray(factor.power * share, np.float32), factor.row_step, factor.column_step
+    )
+    drawn = sums.mean[inside] * share
+    left = 10 * np.log10(np.maximum(drawn, 1e-30) / np.maximum(wanted[inside], 1e-30))
+    gains = 10 * np.log10(np.maximum(factor.power[inside], 1e-30) / middle)
+    return factor, figures | {
+        "consistency": level.consistency,
+        "difference_after_db": _ratio_db(drawn.sum(), float(target[inside].sum(dtype=np.float64))),
+        "gain_mean_db": round(float(gains.mean() + 10 * np.log10(middle)), 3),
+        "gain_std_db": round(float(gains.std()), 3),
+        "gain_at_limit": round(float(np.mean(np.abs(gains) > LARGEST_FIT_DB - 0.1)), 5),
+        "left_over_db": round(float(np.sqrt(np.mean(left**2))), 3),
+    }
+
+
+def _summed(level: Level, blocks: Blocks, factor: PowerSource | None) -> Sums:
+    """One pass over a scene, its power times a factor."""
+    sums = Sums(level)
+    for power, row in blocks():
+        if factor is not None:
+            places = slice(row, row + power.shape[0]), slice(0, power.shape[1])
+            power = power * factor.read(*places)[0]
+        sums.add(power, row)
+    return sums
+
+
+def gain(sums: Sums) -> tuple[PowerSource, dict[str, Any]]:
+    """Smooth factor of power on the target's grid, and what it came to.
 
     The mean over the scene becomes that of the target; around it the ratio of both, smoothed, is
     followed within 10 dB.

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from . import raster
 from .decode import decoded_rows, encode_canvas
 from .denoise import Canvas, Tick, check_solver, denoise
-from .level import Level, Sums, gain
+from .level import Level, fit
+from .like import Likeness, Tone, tone_map
 from .raster import Georeference
 from .sources import Source
 from .speckle import speckled_power
@@ -58,6 +59,8 @@ class SceneJob:
     start: Source | None = None
     """Pixels of the model to start from."""
     level: Level | None = None
+    like: Likeness | None = None
+    """Measured images whose tones and width of speckle the scene shall have."""
     unit: float = 1.0
     """Power of the result's units over the power that is drawn."""
     place: Georeference = field(default_factory=Georeference)
@@ -142,24 +145,38 @@ def _detect(job: SceneJob, work: Work, tick: Tick) -> dict[str, Any]:
     factor: Source | None = None
     measured: dict[str, Any] = {}
     if job.level is not None:
-        sums = Sums(job.level)
-        for rows in _blocks(height):
-            sums.add(read(rows, slice(0, width)), rows.start)
-        factor, figures = gain(sums)
-        measured["level"] = figures
+        factor, measured["level"] = fit(
+            job.level,
+            lambda: ((read(rows, slice(0, width)), rows.start) for rows in _blocks(height)),
+        )
 
-    def power(rows: slice, columns: slice) -> FloatArray:
+    def level(rows: slice, columns: slice) -> FloatArray:
         values = read(rows, columns)
         return values if factor is None else values * factor.read(rows, columns)[0]
+
+    power, psf, whole = level, None, slice(0, width)
+    if job.like is not None:
+        psf = job.like.psf
+        looks = job.looks or 1
+
+        def drawn(tone: Tone) -> Iterator[FloatArray]:
+            for rows in _blocks(height):
+                yield speckled_power(
+                    lambda r, c: tone(level(r, c)), job.shape, rows, whole, looks, job.seed, psf
+                )
+
+        final = tone_map(job.like, drawn)
+
+        def power(rows: slice, columns: slice) -> FloatArray:
+            return final(level(rows, columns))
 
     path = work.file(AMPLITUDE)
     raster.create(path, job.shape)
     total = squares = 0.0
     count = 0
     for rows in _blocks(height):
-        whole = slice(0, width)
         if job.looks:
-            values = speckled_power(power, job.shape, rows, whole, job.looks, job.seed)
+            values = speckled_power(power, job.shape, rows, whole, job.looks, job.seed, psf)
         else:
             values = power(rows, whole)
         amplitude = _masked(np.sqrt(values * np.float32(job.unit)), job.level, rows.start)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ... import __version__
 from ...errors import InputError
@@ -15,6 +17,7 @@ from ..sizes import LARGEST_SIDE
 from ..speckled import effective_looks
 from .guides import Guides, GuideSpec
 from .level import Level
+from .like import read_likeness
 from .run import SceneJob
 from .scene_input import RadarInput, georeference, parse_part, read_input, spacings_of
 from .sources import DecibelSource, LazySource, ModelPixels, PowerSource
@@ -23,11 +26,13 @@ if TYPE_CHECKING:
     from ...models.loaded import LoadedModel
     from ...options.refine import RefineOptions
     from ...options.translate import TranslateOptions
-    from ...records import Scene
+    from ...records import Calibration, Scene
 
 LARGEST_OUTPUT = 4 * LARGEST_SIDE
 """Pixels on a side of a result."""
 SPACING_TOLERANCE = 0.02
+SPECKLE_FREE_LOOKS = 1e4
+"""Looks of a scene without speckle."""
 SIMULATED_MEAN = 2
 """Side of the blocks over which the `simulated` control averages its speckle."""
 Ground = tuple[float, float] | None
@@ -69,6 +74,8 @@ def translate_job(options: TranslateOptions, scene: Scene, ground: Ground, say: 
         )
     _tell(scene, say)
     numbers = {"incidence_angle_deg": options.incidence_deg} if options.incidence_deg else {}
+    if "spacing_m" in model.number_names:
+        numbers["spacing_m"] = spacing
     # the network is looked for before the scene is read, which may take long
     later = LazySource(lambda: DecibelSource(power))
     guide = GuideSpec("satellite", later, options.weight)
@@ -76,11 +83,55 @@ def translate_job(options: TranslateOptions, scene: Scene, ground: Ground, say: 
     given = read_input(scene, part, ground, _input_file(path))
     power = PowerSource(given.power, *steps)
     least = model.cell * spacing if options.level_scale_m is None else options.level_scale_m
-    level = _level(given, power, scene, least / math.sqrt(down * across))
+    level = _level(given, power, scene, least / math.sqrt(down * across), options.consistency)
     return _job(options, model, path, shape, given, guides, None, level,
                 georeference(scene, part, steps), "translate",
                 {"to": options.to, "spacing_m": spacing, "incidence_deg": options.incidence_deg,
-                 "level_scale_m": options.level_scale_m}, say)  # fmt: skip
+                 "level_scale_m": options.level_scale_m, "consistency": options.consistency},
+                say)  # fmt: skip
+
+
+def stages(options: TranslateOptions) -> list[TranslateOptions]:
+    """The calls that a cascade consists of, coarse to fine; one without `--through`.
+
+    Every stage but the last is without speckle, and is the scene of the next. A stage's scene is
+    named by the workflow, which knows the files.
+
+    Raises
+    ------
+    InputError
+        If the spacings are misspelt or do not become finer, or the model cannot draw one of them.
+    """
+    if options.through is None:
+        return [options]
+    try:
+        coarse = [float(word) for word in options.through.split(",")]
+    except ValueError:
+        raise InputError(
+            f"--through {options.through!r} is no list of spacings, as 1.6,0.8"
+        ) from None
+    model = _model(options)
+    spacings = [_drawn_spacing(model, one) for one in coarse]
+    spacings.append(_drawn_spacing(model, options.spacing_m))
+    if any(after >= before for before, after in pairwise(spacings)) or min(spacings) <= 0:
+        listed = ", ".join(f"{one:g}" for one in spacings)
+        raise InputError(f"--through: spacings of {listed} m do not become finer")
+    name = options.name or f"{options.scene.stem}-{options.to}"
+    found = []
+    for number, spacing in enumerate(spacings):
+        last = number == len(spacings) - 1
+        found.append(dataclasses.replace(
+            options, spacing_m=spacing, through=None, name=name if last else f"{name}-{spacing:g}m",
+            looks=options.looks if last else 0, window=options.window if number == 0 else None,
+            channel=options.channel if number == 0 else None,
+        ))  # fmt: skip
+    return found
+
+
+def without_speckle(scene: Scene, calibration: str) -> Scene:
+    """A stage's result as the scene of the next one: its power is known, nothing averages out."""
+    known = cast("Calibration", calibration)
+    return dataclasses.replace(scene, calibration=known, looks=SPECKLE_FREE_LOOKS)
 
 
 def refine_job(options: RefineOptions, scene: Scene, ground: Ground, say: Say) -> SceneJob:
@@ -103,6 +154,7 @@ def refine_job(options: RefineOptions, scene: Scene, ground: Ground, say: Say) -
             f"{scene.path} has pixels of {down:.3g} m x {across:.3g} m, {model.source} draws "
             f"{own:g} m: simulate it with --spacing-m {own:g}"
         )
+    like = None if options.like is None else read_likeness(options.like)
     guides = None
     if options.weight > 0:
         later = LazySource(lambda: DecibelSource(power, SIMULATED_MEAN))
@@ -111,10 +163,12 @@ def refine_job(options: RefineOptions, scene: Scene, ground: Ground, say: Say) -
     given = read_input(scene, part, ground, _input_file(path))
     power = PowerSource(given.power, 1.0, 1.0)
     level = _level(given, power, scene, options.level_scale_m / math.sqrt(down * across))
-    return _job(options, model, path, scene.shape, given, guides, ModelPixels(power,
+    job = _job(options, model, path, scene.shape, given, guides, ModelPixels(power,
                 model.radiometry), level, georeference(scene, part, (1.0, 1.0)), "refine",
                 {"strength": options.strength, "weight": options.weight,
-                 "level_scale_m": options.level_scale_m, "spacing_m": across}, say)  # fmt: skip
+                 "level_scale_m": options.level_scale_m, "spacing_m": across,
+                 **({} if like is None else {"like": like.record})}, say)  # fmt: skip
+    return dataclasses.replace(job, like=like)
 
 
 def _job(
@@ -176,9 +230,15 @@ def _job(
     )  # fmt: skip
 
 
-def _level(given: RadarInput, power: PowerSource, scene: Scene, least_cells: float) -> Level:
+def _level(
+    given: RadarInput,
+    power: PowerSource,
+    scene: Scene,
+    least_cells: float,
+    consistency: str = "level",
+) -> Level:
     looks = scene.looks if scene.looks and scene.looks > 0 else 1.0
-    return Level(power, float(looks), least_cells, given.valid)
+    return Level(power, float(looks), least_cells, given.valid, consistency)
 
 
 def _output(folder: Path, name: str, seed: int) -> Path:
@@ -215,8 +275,12 @@ def _drawn_spacing(model: LoadedModel, asked: float | None) -> float:
         raise InputError(f"{model.source} does not say its pixel spacing: give --spacing-m")
     spacing = own if asked is None else asked
     assert spacing is not None  # one of both is there
-    if own is not None and abs(spacing / own - 1) > SPACING_TOLERANCE:
-        raise InputError(f"--spacing-m {spacing:g}: {model.source} draws pixels of {own:g} m")
+    several = own is None or "spacing_m" in model.number_names
+    if not several and own is not None and abs(spacing / own - 1) > SPACING_TOLERANCE:
+        raise InputError(
+            f"{model.source} draws pixels of {own:g} m and no others, not of {spacing:g} m: train "
+            'one with numbers = ["spacing_m"] on tiles of several spacings'
+        )
     return spacing
 
 
