@@ -113,6 +113,17 @@ def test_eight_bits_move_no_figure_beyond_its_interval(
     assert [one.name for one in report.findings] == ["same"]
     assert any("compared between" in one for one in report.warnings)
     assert not [row.key for row in report.rows if row.differs]
+    # the same images as floats, each over its own median as the 8-bit ones are
+    plain = make_report(Made("a", pair[0]), Made("b", pair[1]), {}, "image", 1.0, draws=40)
+    before = {row.key: row for row in plain.rows}
+    moved = [
+        row.key
+        for row in report.rows
+        if row.key in before
+        and abs(row.value - before[row.key].value)
+        > 1.96 * max(row.deviation, before[row.key].deviation)
+    ]
+    assert not moved and len(report.rows) > 25
 
 
 def test_the_format_of_files_moves_nothing(tmp_path: Path, pair: tuple[Images, Images]) -> None:
@@ -154,7 +165,7 @@ def test_a_figure_does_not_depend_on_the_others(
 
 def test_few_images_are_warned_of(pair: tuple[Images, Images], compared: Compare) -> None:
     report = compared(pair[0][:5], Made("few", pair[1][:5]))
-    assert any(one.startswith("generated: 5 images") for one in report.warnings)
+    assert any(one.startswith("few images: 5 real and 5 generated") for one in report.warnings)
 
 
 def test_absolute_levels_need_one_calibration(pair: tuple[Images, Images]) -> None:

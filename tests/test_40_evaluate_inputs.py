@@ -37,7 +37,8 @@ def sets(tmp_path_factory: pytest.TempPathFactory, tiny_models: dict[str, Path])
 
 
 def facts(real: Path, generated: Path, out: Path, **more: Any) -> dict[str, Any]:
-    workflows.evaluate(EvaluateOptions(real=real, generated=generated, out=out, draws=20, **more))
+    more = {"encoder": ("descriptor",), "draws": 20, **more}
+    workflows.evaluate(EvaluateOptions(real=real, generated=generated, out=out, **more))
     return dict(json.loads((out / "report.json").read_text()))
 
 
@@ -98,7 +99,7 @@ def test_pixels_without_data_count_for_nothing(tmp_path: Path) -> None:
     found = facts(
         tmp_path / "real", tmp_path / "generated", tmp_path / "report", pixel="intensity", looks=1.0
     )
-    assert [one["name"] for one in found["findings"]] == ["same"]
+    assert [one["name"] for one in found["findings"]] == ["same", "few"]
     rows = {row["key"]: row for row in found["figures"]}
     assert rows["repeated"]["real"] == rows["repeated"]["generated"] == 0.0
     assert rows["memorised"]["value"] == 0.0

@@ -36,7 +36,7 @@ def options(tmp_path: Path) -> Callable[..., EvaluateOptions]:
     def make(**more: object) -> EvaluateOptions:
         return EvaluateOptions(
             real=tmp_path / "real", generated=tmp_path / "generated", out=tmp_path / "report",
-            pixel="amplitude", draws=20, **more,
+            pixel="amplitude", draws=20, **{"encoder": ("descriptor",), **more},
         )  # fmt: skip
 
     return make

@@ -8,13 +8,13 @@ are k-means (Lloyd 1982) of the blocks' mean and deviation of dB in the real set
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .metrics.base import Figure, Metric, Value, property_of
+from .metrics.base import SHARE, Figure, Metric, Value, property_of
 from .table import Array, Images
 from .view import View, blocks
 
@@ -81,41 +81,45 @@ class ClusterLaw:
 
 def cluster_metrics(centres: Array) -> tuple[Metric, ...]:
     """Law within each cluster, and how much ground is of which."""
+    names = {
+        str(number): f"ground of {mean:+.0f} dB, deviation {spread:.0f} dB"
+        for number, (mean, spread) in enumerate(centres, 1)
+    }
+    return law_metrics(SECTION, COLUMN, "ground", names)
+
+
+def law_metrics(
+    section: str, column: str, key: str, names: Mapping[str, str]
+) -> tuple[Metric, Metric]:
+    """Distance of the laws within each of several parts, and the share of each part.
+
+    Parameters
+    ----------
+    column
+        Name of the summary: shares of an image's pixels in every part and bin of dB.
+    key, names
+        Of the figures: short name of each part -> what it is called.
+    """
 
     def law(real: Images, generated: Images, rng: np.random.Generator) -> dict[str, Value]:
-        first, second = real.mean(COLUMN), generated.mean(COLUMN)
+        first, second = real.mean(column), generated.mean(column)
         values = {}
-        for number in range(COUNT):
-            a, b = first[number], second[number]
+        for a, b, name in zip(first, second, names, strict=True):
             rare = min(a.sum(), b.sum()) < _RARE
             gap = np.abs(np.cumsum(a) / max(a.sum(), 1e-9) - np.cumsum(b) / max(b.sum(), 1e-9))
-            values[f"ground_{number + 1}_ks"] = Value(0.0 if rare else float(gap.max()))
+            values[f"{key}_{name}_ks"] = Value(0.0 if rare else float(gap.max()))
         return values
 
     def shares(images: Images) -> dict[str, float]:
-        found = images.mean(COLUMN).sum(axis=1)
-        return {f"ground_{number + 1}_share": float(found[number]) for number in range(COUNT)}
+        found = images.mean(column).sum(axis=1)
+        return {f"{key}_{name}_share": float(one) for one, name in zip(found, names, strict=True)}
 
-    names = [f"{mean:+.0f} dB, deviation {spread:.0f} dB" for mean, spread in centres]
+    distances = tuple(
+        Figure(f"{key}_{name}_ks", f"Kolmogorov-Smirnov, {title}", "", *SHARE)
+        for name, title in names.items()
+    )
+    parts = tuple(Figure(f"{key}_{name}_share", f"Share of {one}") for name, one in names.items())
     return (
-        Metric(
-            SECTION,
-            tuple(
-                Figure(f"ground_{number + 1}_ks", f"Kolmogorov-Smirnov, ground of {name}")
-                for number, name in enumerate(names)
-            ),
-            (COLUMN,),
-            law,
-            fewest=16,
-        ),
-        property_of(
-            SECTION,
-            tuple(
-                Figure(f"ground_{number + 1}_share", f"Share of ground of {name}")
-                for number, name in enumerate(names)
-            ),
-            (COLUMN,),
-            shares,
-            fewest=16,
-        ),
+        Metric(section, distances, (column,), law, fewest=16),
+        property_of(section, parts, (column,), shares, fewest=16),
     )

@@ -93,7 +93,7 @@ def survey(images: ImageSet, per_image: bool) -> Survey:
     """Read a sample of a set; ``per_image`` takes ceilings relative to each image's median."""
     if len(images) == 0:
         raise InputError(f"{images.title} holds no image")
-    rows = _sample(images)
+    rows = sample_of(images)
     medians: list[float] = []
     floors: list[tuple[float, float]] = []
     ceilings: list[tuple[float, float]] = []
@@ -131,19 +131,20 @@ def survey(images: ImageSet, per_image: bool) -> Survey:
     )
 
 
-def _sample(images: ImageSet) -> list[int]:
+def sample_of(images: ImageSet) -> list[int]:
+    """Rows of a sample, evenly spread."""
     return [int(row) for row in np.unique(np.linspace(0, len(images) - 1, SAMPLE).astype(int))]
 
 
 def speckle_level(images: ImageSet, gain: float, scale: Scale) -> float:
     """Most frequent log-variance of the more homogeneous blocks of a sample of a set."""
-    views = (_view(images.image(row), gain, scale, None) for row in _sample(images))
+    views = (_view(images.image(row), gain, scale, None) for row in sample_of(images))
     return _most_frequent(np.concatenate([log_variances(view.quiet) for view in views]))
 
 
 def clusters(images: ImageSet, gain: float, scale: Scale) -> NDArray[np.float64]:
     """Kinds of ground in a sample of a set."""
-    return find_clusters(_view(images.image(row), gain, scale, None) for row in _sample(images))
+    return find_clusters(_view(images.image(row), gain, scale, None) for row in sample_of(images))
 
 
 def _view(image: RadarImage, gain: float, scale: Scale, speckle: float | None) -> View:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import special
+from scipy import ndimage, special
 
 from ..errors import MissingExtraError
 from .laws import TITLES
@@ -66,9 +66,12 @@ def _axes(figure: Any, *places: int) -> Any:
 
 def _law(figure: Any, report: Report) -> None:
     axes = _axes(figure)
+    top = 0.0
     for images, colour, name in _sets(report):
         density = np.diff(cumulative(images)) / STEP_DB
         axes.plot(CENTRES_DB, density, color=colour, label=name, lw=1.6)
+        top = max(top, float(ndimage.median_filter(density, 9).max()))
+    axes.set_ylim(0, 1.25 * top)  # what is clipped in one bin would flatten all the rest
     best, _ = min(fits_of(report.real), key=lambda two: two[1])
     shift = 0.0 if report.real.absolute else _median_db(report.real)
     fitted = np.diff(best.below((EDGES_DB + shift) * NEPERS_PER_DB)) / STEP_DB
@@ -190,7 +193,7 @@ FIGURES: dict[str, tuple[Callable[[Any, Report], None], str]] = {
     "law": (
         _law,
         "Distribution of power in dB, both sets moved to their medians. A spike at an end is what "
-        "was clipped there, in both sets alike.",
+        "was clipped there, in both sets alike; it may leave the frame.",
     ),
     "log-cumulants": (
         _cumulants,

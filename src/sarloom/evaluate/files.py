@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ..errors import FormatError, InputError
 from ..files import sha256_of
+from .class_maps import classes_of_file, is_map, map_beside
 from .image import ComplexArray, PixelMeaning, Power, RadarImage, power_of_pixels
 from .kept import digest_of
 
@@ -37,6 +38,8 @@ class Entry:
     about: dict[str, Any]
     """Its line of ``metadata.jsonl``."""
     complex: Path | None = None
+    classes: Path | None = None
+    """Its class map."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,8 @@ class ImageFolder:
     def key(self, index: int) -> str:
         """Digest of the files, of what is said of them, and the name."""
         entry = self.entries[index]
-        held = [sha256_of(entry.path), sha256_of(entry.complex) if entry.complex else None]
+        parts = (entry.path, entry.complex, entry.classes)
+        held = [sha256_of(path) if path else None for path in parts]
         return digest_of(
             [held, entry.about, self.said.meaning, self.said.window_db], self.name(index)
         )
@@ -84,9 +88,10 @@ class ImageFolder:
         """Read an image."""
         entry = self.entries[index]
         name = self.name(index)
-        if entry.path.suffix.lower() in RASTERS:
-            return _raster(entry, name, self.said)
-        return _picture(entry, name, self.said)
+        kind = _raster if entry.path.suffix.lower() in RASTERS else _picture
+        found = kind(entry, name, self.said)
+        classes = classes_of_file(entry.path, entry.classes, entry.about, name, found.power.shape)
+        return replace(found, classes=classes)
 
 
 def spread(entries: list[Entry], limit: int | None) -> list[Entry]:
@@ -121,7 +126,8 @@ def _listed(path: Path) -> list[Entry]:
             if not file.is_file():
                 raise FormatError(f"{path} names {name}, which is not there")
             beside = file.with_name(f"{file.stem}-complex.tif")
-            entries.append(Entry(file, about, beside if raster and beside.is_file() else None))
+            cells = beside if raster and beside.is_file() else None
+            entries.append(Entry(file, about, cells, map_beside(file, about)))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise FormatError(f"{path} is no list of images ({error})") from error
     return entries
@@ -142,6 +148,7 @@ def _plain(folder: Path) -> list[Entry]:
     files = sorted(path for path in folder.iterdir() if path.is_file())
     files = [path for path in files if not path.name.startswith(".")]
     rasters = {path.stem for path in files if path.suffix.lower() in RASTERS}
+    stems = {path.stem for path in files}
     named = set(_named_by_records(files))
     entries = []
     for path in files:
@@ -149,10 +156,11 @@ def _plain(folder: Path) -> list[Entry]:
         if kind not in (*RASTERS, *PICTURES) or path.name in named:
             continue
         beside = kind in PICTURES and path.stem in rasters
-        if beside or path.stem.endswith((".slc", "-sheet")):
+        if beside or path.stem.endswith((".slc", "-sheet")) or is_map(path, stems):
             continue
         held = [path.with_name(f"{path.stem}{end}") for end in (".slc.tif", "-complex.tif")]
-        entries.append(Entry(path, {}, next((one for one in held if one.is_file()), None)))
+        cells = next((one for one in held if one.is_file()), None)
+        entries.append(Entry(path, {}, cells, map_beside(path, {})))
     return entries
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from .harness import Row
 from .laws import shape_of_variance
-from .metrics.direction import gap, mirrored, turned, vector
+from .metrics.direction import gap, mirrored, spread, turned, vector
 from .metrics.speckle import expected
 from .table import Images
 
@@ -116,9 +116,10 @@ def rotated(rows: Rows, real: Images, generated: Images) -> Finding | None:
         "mirrored left to right": mirrored(second),
         "mirrored top to bottom": mirrored(turned(second, 2)),
     }
-    gaps = {way: gap(first, one) for way, one in ways.items()}
+    scale = spread(real, generated)
+    gaps = {way: gap(first, one, scale) for way, one in ways.items()}
     name, best = min(gaps.items(), key=lambda two: two[1])
-    as_it_is = gap(first, second)
+    as_it_is = gap(first, second, scale)
     if best > 0.5 * as_it_is:
         return None
     blur = 1.96 * rows["direction"].deviation
@@ -208,10 +209,18 @@ _WORDS = {
     "Variety": "the variety",
     "Files": "traces of file formats",
     "Amplitude law by ground": "the amplitudes of each kind of ground",
+    "Amplitude law by class": "the amplitudes of each class",
     "Pairs, multilooked": "where things lie in pairs of images",
     "Usefulness": "usefulness for training",
     "Prompt alignment": "how well captions fit",
 }
+_PLURAL = ("the complex pixels", "traces", "the amplitudes", "the features")
+
+
+def word_of(section: str) -> str:
+    """What a section is called within a sentence."""
+    name = section.removeprefix("Features: ")
+    return _WORDS.get(section, f"the features of {name}" if name != section else section)
 
 
 def findings_of(rows: list[Row], real: Images, generated: Images) -> list[Finding]:
@@ -220,25 +229,29 @@ def findings_of(rows: list[Row], real: Images, generated: Images) -> list[Findin
     found = [one for fault in FAULTS if (one := fault(by_key, real, generated)) is not None]
     explained = {key for one in found for key in one.keys}
     sections = list(dict.fromkeys(row.section for row in rows))
-    same = []
+    same: list[str] = []
+    few: list[str] = []
     for section in sections:
         here = [row for row in rows if row.section == section]
         strange = [row for row in here if row.differs and row.key not in explained]
-        word = _WORDS.get(section, section)
+        word = word_of(section)
         if strange:
             found.append(_differing(word, strange, len(here)))
         elif not any(row.differs for row in here):
-            same.append(word)
-    if same:
-        found.append(
-            Finding("same", f"No difference beyond chance was found in {', '.join(same)}.", ())
-        )
+            (few if all(row.warnings for row in here) else same).append(word)
+    for name, words, said in (
+        ("same", same, "No difference beyond chance was found in"),
+        ("few", few, "There are too few images to tell about"),
+    ):
+        if words:
+            found.append(Finding(name, f"{said} {', '.join(words)}.", ()))
     return found
 
 
 def _differing(word: str, rows: list[Row], count: int) -> Finding:
     # how well a textbook law fits tells a person least
     telling = [row for row in rows if not row.key.startswith("fit_")] or rows
+    verb = "differ" if word.startswith(_PLURAL) else "differs"
     worst = max(telling, key=lambda row: row.strength)
     said = f"{worst.title} {number(worst.value, signed=not worst.distance)} {worst.unit}"
     if worst.real is not None and worst.generated is not None:
@@ -249,7 +262,7 @@ def _differing(word: str, rows: list[Row], count: int) -> Finding:
     else:
         said = f"{said.rstrip()}, {number(worst.floor)} between halves of the real set"
     text = (
-        f"{word[0].upper()}{word[1:]} differs in {len(rows)} of {count} figures, most clearly: "
+        f"{word[0].upper()}{word[1:]} {verb} in {len(rows)} of {count} figures, most clearly: "
         f"{said}."
     )
     return Finding("differs", text, tuple(row.key for row in rows))

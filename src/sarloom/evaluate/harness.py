@@ -16,6 +16,7 @@ Verdict
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -62,12 +63,17 @@ class Row:
     warnings: tuple[str, ...] = field(default=())
     two_sided: bool = False
     """A score, such as precision: below its floor is as strange as above."""
+    fewest: int = 0
+    """Images of each set that it takes."""
+    within: tuple[float, float] = (-math.inf, math.inf)
+    """No interval goes beyond: a share lies between 0 and 1."""
 
     @property
     def interval(self) -> tuple[float, float]:
         """95 % interval."""
         half = 1.96 * self.deviation
-        return self.value - half, self.value + half
+        least, most = self.within
+        return max(self.value - half, least), min(self.value + half, most)
 
     @property
     def strength(self) -> float:
@@ -98,7 +104,7 @@ def evaluate(
         Of draws and splits; a figure does not depend on which others are computed.
     """
     rows: list[Row] = []
-    usable = [one for one in metrics if _has(real, one) and _has(generated, one)]
+    usable = [one for one in metrics if has(real, one) and has(generated, one)]
     for number, metric in enumerate(usable):
         tick(number, len(usable), metric.section)
         rows += _measure(real.only(metric.needs), generated.only(metric.needs), metric, draws, seed)
@@ -109,7 +115,7 @@ def left_out(real: Images, generated: Images, metrics: Sequence[Metric]) -> list
     """What could not be computed, and why."""
     found = []
     for name, images in (("real", real), ("generated", generated)):
-        lacking = [one.figures[0].title for one in metrics if not _has(images, one)]
+        lacking = [one.figures[0].title for one in metrics if not has(images, one)]
         if lacking:
             found.append(
                 f"not computed, since fewer than half of the {name} images allow it: "
@@ -118,7 +124,7 @@ def left_out(real: Images, generated: Images, metrics: Sequence[Metric]) -> list
     return found
 
 
-def _has(images: Images, metric: Metric) -> bool:
+def has(images: Images, metric: Metric) -> bool:
     """Whether every summary is there for at least half the images."""
     return all(
         name in images.columns
@@ -179,6 +185,9 @@ def _row(
 ) -> Row:
     key = figure.key
     deviation = float(np.std([one[key].value for one in drawn], ddof=1))
+    if metric.two_sided:
+        # a share of n images that no draw moves, such as all of them, is known to one in n only
+        deviation = max(deviation, 1 / max(min(images), 1))
     needed = _needed(*images)
     floors = np.array([_size(metric, one[key].value) for one, _ in pairs])
     matched = np.array([_size(metric, one[key].value) for _, one in pairs])
@@ -196,7 +205,7 @@ def _row(
         distance=metric.distance, value=value.value, deviation=deviation, floor=floor,
         matched=float(matched.mean()) if len(matched) else float("nan"), differs=bool(differs),
         real=value.real, generated=value.generated, images=images, split=half, warnings=warnings,
-        two_sided=metric.two_sided,
+        two_sided=metric.two_sided, fewest=metric.fewest, within=(figure.least, figure.most),
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -19,6 +20,21 @@ PixelMeaning = Literal["amplitude", "intensity", "db"]
 
 SMALLEST = 64
 """Least rows and columns: sixteen blocks of 16 x 16 for the speckle."""
+
+
+@dataclass(frozen=True)
+class ClassMap:
+    """What stands where in an image."""
+
+    codes: NDArray[np.uint8]
+    """[rows, columns], on the grid of the image."""
+    names: Mapping[int, str]
+    """What the codes mean."""
+
+    @classmethod
+    def whole(cls, name: str, shape: tuple[int, ...]) -> ClassMap:
+        """An image that is of one class altogether."""
+        return cls(np.broadcast_to(np.uint8(0), shape), {0: name})
 
 
 @dataclass(frozen=True)
@@ -41,12 +57,18 @@ class RadarImage:
     """Single-look complex pixels, whose squared modulus is ``power``."""
     caption: str | None = None
     """What the image is said to show: the prompt it was made from, or a caption."""
+    classes: ClassMap | None = None
 
     def __post_init__(self) -> None:
         if self.power.ndim != 2 or min(self.power.shape) < SMALLEST:
             raise InputError(
                 f"{self.name} has {' x '.join(map(str, self.power.shape))} pixels; "
                 f"at least {SMALLEST} x {SMALLEST} are needed"
+            )
+        if self.classes is not None and self.classes.codes.shape != self.power.shape:
+            raise InputError(
+                f"the class map of {self.name} has {self.classes.codes.shape} pixels and the image "
+                f"{self.power.shape}: a map lies on the grid of its image"
             )
         if not np.any(self.power > 0):
             raise InputError(f"{self.name} holds no power at all: take it out of the folder")

@@ -21,7 +21,7 @@ from ..errors import InputError
 from ..files import write_aside
 from .summaries import SUMMARIES, Summary
 
-FORMAT = 1
+FORMAT = 2
 """Changes whenever a summary is computed in another way."""
 FOLDER = "summaries"
 _ROWS = 64

@@ -34,6 +34,15 @@ table { border-collapse: collapse; width: 100%; font-size: .87rem; }
 th, td { text-align: right; padding: .25rem .5rem; border-bottom: 1px solid var(--line); }
 th:first-child, td:first-child { text-align: left; } td.differs { color: var(--bad); }
 td.same { color: var(--ok); } td.few { color: #8a5a00; }
+td:not(:first-child) { white-space: nowrap; } .facts td:not(:first-child) { white-space: normal; }
+tbody tr:has(td):hover { background: #f6f6f6; } th[colspan] { padding-top: 1rem; }
+.score { display: grid; grid-template-columns: repeat(auto-fill, minmax(11.5rem, 1fr)); gap: .5rem;
+  margin: 1rem 0; }
+.score a { border: 1px solid var(--line); border-left: 6px solid #aaa; padding: .4rem .6rem;
+  color: inherit; text-decoration: none; font-size: .9rem; line-height: 1.3; }
+.score b { display: block; } .score .differs { border-left-color: var(--bad); }
+.score .same { border-left-color: var(--ok); } .score .few { border-left-color: #c98a1b; }
+.note { color: #555; font-size: .9rem; margin: .2rem 0; }
 .strip { display: grid; grid-template-columns: repeat(6, 1fr); gap: .4rem; margin: .4rem 0; }
 .strip img { width: 100%; display: block; background: #000; }
 figure { margin: 1.2rem 0; } figure img { max-width: 100%; } figcaption { color: #555; }
@@ -105,8 +114,12 @@ def _page(report: Report, drawn: dict[str, tuple[bytes, str]], real: str, genera
 <h1>How real are these images?</h1>
 <p>{facts["generated"]["images"]} generated images of {escape(facts["generated"]["source"])} against
 {facts["real"]["images"]} real images of {escape(facts["real"]["source"])}.</p>
-<h2>In short</h2><ul class="brief">{brief}{warned}</ul>
+<h2>In short</h2><p>{escape(_lead(report))}</p>{_score(report)}
+<ul class="brief">{brief}</ul>
+{f'<h2>Mind</h2><ul class="brief">{warned}</ul>' if warned else ""}
 <h2>Real</h2>{real}<h2>Generated</h2>{generated}
+<p class="note">Up to {SHOWN} of each, evenly spread, the middle {_THUMBNAIL} pixels: amplitude,
+white at mean + 3 standard deviations.</p>
 <h2>Figures</h2>
 <p>A distance is 0 for equal laws; its <em>floor</em> is the same distance between two random halves
 of the real set ({report.rows[0].split} images each), and <em>matched</em> the generated images in
@@ -122,13 +135,39 @@ with all digits are in report.json.</footer>
 """
 
 
+def _lead(report: Report) -> str:
+    """The whole table in one or two sentences."""
+    count, differing = len(report.rows), sum(row.differs for row in report.rows)
+    few = sum(bool(row.warnings) and not row.differs for row in report.rows)
+    said = f"{differing or 'None'} of {count} figures differ by more than chance."
+    return said + (f" For {few} there are too few images to be sure." if few else "")
+
+
+def _score(report: Report) -> str:
+    """One box per section, with its colour, that leads to its rows."""
+    boxes = []
+    for place, section in enumerate(dict.fromkeys(row.section for row in report.rows)):
+        rows = [row for row in report.rows if row.section == section]
+        differing = sum(row.differs for row in rows)
+        few = all(row.warnings for row in rows)
+        colour = "differs" if differing else "few" if few else "same"
+        said = f"{differing} of {len(rows)} differ" if differing else "no difference found"
+        said += ", few images" if few else ""
+        boxes.append(
+            f'<a class="{colour}" href="#section-{place}"><b>{escape(section)}</b>{said}</a>'
+        )
+    return f'<div class="score">{"".join(boxes)}</div>'
+
+
 def _table(report: Report) -> str:
     head = ("figure", "value", "95 % interval", "floor", "matched", "real", "generated", "theory",
             "verdict")  # fmt: skip
     parts = []
-    for section in dict.fromkeys(row.section for row in report.rows):
+    for place, section in enumerate(dict.fromkeys(row.section for row in report.rows)):
         rows = [row for row in report.rows if row.section == section]
-        parts.append(f'<tr><th colspan="{len(head)}">{escape(section)}</th></tr>')
+        parts.append(
+            f'<tr id="section-{place}"><th colspan="{len(head)}">{escape(section)}</th></tr>'
+        )
         parts += [_line(row) for row in rows]
     header = "".join(f"<th>{one}</th>" for one in head)
     return f"<table><thead><tr>{header}</tr></thead><tbody>{''.join(parts)}</tbody></table>"
@@ -143,8 +182,8 @@ def _line(row: Row) -> str:
         f"{number(low)} … {number(high)}",
         number(row.floor),
         number(row.matched) if row.distance else "",
-        number(row.real),
-        number(row.generated),
+        number(row.real) if row.real is not None else "",
+        number(row.generated) if row.generated is not None else "",
         number(row.expected) if row.expected is not None else "",
     )
     plain = "".join(f"<td>{escape(one)}</td>" for one in cells)

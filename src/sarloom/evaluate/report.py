@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
+from .classes import COLUMN as CLASSES
+from .classes import ClassLaw, class_metrics, common_classes
 from .clusters import COLUMN, ClusterLaw, cluster_metrics
 from .collect import (
     ImageSet,
@@ -22,8 +24,9 @@ from .collect import (
     names_of,
 )
 from .findings import Finding, findings_of, number
-from .harness import Row, evaluate, left_out
+from .harness import Row, evaluate, has, left_out
 from .metrics import Metric, metrics_for
+from .metrics.phase import THEORY as PHASE_THEORY
 from .metrics.speckle import expected, looks_of
 from .pairs import PAIRS, pair_tables, pairs_of
 from .summaries import Summary
@@ -100,10 +103,13 @@ def make_report(
     scale, first, second = common_scale(real, generated, level)
     looks = looks or first.looks
     centres = clusters(real, scale.real_gain, scale)
-    extra = (*extra, (COLUMN, ClusterLaw(centres)))
+    classes = common_classes(real, generated)
+    by_class = [(CLASSES, ClassLaw(classes))] if classes else []
+    extra = (*extra, (COLUMN, ClusterLaw(centres)), *by_class)
     a = collect(real, scale.real_gain, scale, tick, extra, keep)
     b = collect(generated, scale.generated_gain, scale, tick, extra, keep)
-    metrics = (*metrics_for(looks), *cluster_metrics(centres), *extra_metrics)
+    ground = (*cluster_metrics(centres), *(class_metrics(classes) if classes else ()))
+    metrics = (*metrics_for(looks), *ground, *extra_metrics)
     rows = evaluate(a, b, metrics, draws, seed, tick)
     if pairs:
         tables = pair_tables(real, generated, pairs, looks or looks_of(a), seed, tick)
@@ -111,9 +117,8 @@ def make_report(
     if classify:
         tables = usefulness(real, generated, names, seed, tick=tick)
         rows += evaluate(*tables, (USEFULNESS,), draws, seed)
-    usual = [one for one in metrics if "phase" not in one.needs or first.has_complex]
-    lacking = left_out(a, b, usual)
-    theory = expected(looks) if looks else {}
+    lacking = left_out(a, b, [one for one in metrics if not _optional(one) or has(a, one)])
+    theory = {**PHASE_THEORY, **(expected(looks) if looks else {})}
     rows = [dataclasses.replace(row, expected=theory.get(row.key)) for row in rows]
     return Report(
         rows=tuple(rows),
@@ -123,6 +128,7 @@ def make_report(
             "real": _facts(real, first, a),
             "generated": _facts(generated, second, b),
             "looks": looks,
+            "classes": list(classes),
             "level": scale.level,
             "compared_from_db": 10 * math.log10(scale.floor) if scale.floor else None,
             "compared_up_to_db": _finite(10 * math.log10(scale.ceiling)),
@@ -132,6 +138,11 @@ def make_report(
         generated=b,
         looks=looks,
     )
+
+
+def _optional(metric: Metric) -> bool:
+    """Whether it needs what many sets do not have, phase or captions."""
+    return any(name == "phase" or name.startswith("captions/") for name in metric.needs)
 
 
 def _facts(images: ImageSet, found: Survey, table: Images) -> dict[str, Any]:
@@ -149,7 +160,7 @@ def _facts(images: ImageSet, found: Survey, table: Images) -> dict[str, Any]:
 
 
 def _warnings(rows: Sequence[Row], scale: Scale, looks: float | None, real: Images) -> list[str]:
-    found = list(dict.fromkeys(warning for row in rows for warning in row.warnings))
+    found = _few(rows)
     if math.isfinite(scale.ceiling) or scale.floor > 0:
         low = f"{10 * math.log10(scale.floor):.1f}" if scale.floor else "any"
         high = f"{10 * math.log10(scale.ceiling):.1f}" if math.isfinite(scale.ceiling) else "any"
@@ -166,6 +177,20 @@ def _warnings(rows: Sequence[Row], scale: Scale, looks: float | None, real: Imag
             "is amplitude taken for intensity, or is the speckle correlated?"
         )
     return found
+
+
+def _few(rows: Sequence[Row]) -> list[str]:
+    """One warning for all sections that need more images than there are."""
+    most: dict[str, int] = {}
+    for row in rows:
+        if row.warnings:
+            most[row.section] = max(row.fewest, most.get(row.section, 0))
+    if not most:
+        return []
+    needs = {count: [one for one in most if most[one] == count] for count in most.values()}
+    real, generated = next(row.images for row in rows if row.warnings)
+    said = "; ".join(f"{count} for {', '.join(needs[count])}" for count in sorted(needs))
+    return [f"few images: {real} real and {generated} generated, and it takes {said}"]
 
 
 def table_rows(report: Report) -> list[tuple[str, ...]]:
@@ -199,6 +224,7 @@ def _plain_row(row: Row) -> dict[str, Any]:
     plain = {
         name: _finite(value) if isinstance(value, float) else value
         for name, value in dataclasses.asdict(row).items()
+        if name != "within"
     }
     return {**plain, "interval": [_finite(one) for one in row.interval], "verdict": verdict(row)}
 

@@ -57,9 +57,10 @@ class EvaluateOptions:
         "records say that each image was scaled for itself", choices=LEVELS,
     )  # fmt: skip
     encoder: tuple[str, ...] = option(
-        ("descriptor",), "features to compare sets by: `descriptor` (fixed, not learned), "
-        "`sarclip` (the image-text model that ships; reads captions too), or a folder of an image "
-        "encoder that transformers reads, such as CLIP or DINOv2; may be repeated",
+        ("auto",), "features to compare sets by: `descriptor` (fixed, not learned), "
+        "`sarclip` (the image-text model that ships; reads captions too), `auto` (both), or a "
+        "folder of an image encoder that transformers reads, such as CLIP or DINOv2; may be "
+        "repeated",
         metavar="NAME|FOLDER",
     )  # fmt: skip
     paired: bool = option(

@@ -11,14 +11,14 @@ from .. import console
 
 if TYPE_CHECKING:
     from ..evaluate.collect import ImageSet, Level
-    from ..evaluate.image import PixelMeaning, RadarImage
+    from ..evaluate.image import ClassMap, PixelMeaning, RadarImage
     from ..options.evaluate import EvaluateOptions
     from ..tiles.store import TileSet
 
 
 def evaluate(options: EvaluateOptions) -> Path:
     """Compare generated images with real ones; print the table and write the report's folder."""
-    from ..evaluate.encoders import features_of
+    from ..evaluate.encoders import features_of, named
     from ..evaluate.figures import need_matplotlib
     from ..evaluate.kept import FOLDER
     from ..evaluate.page import write_report
@@ -31,9 +31,10 @@ def evaluate(options: EvaluateOptions) -> Path:
     option = "--generated-pixel" if options.pixel else "--pixel"
     generated = _images(options, options.generated, meaning, None, option)
     extra, metrics = features_of(options.encoder)
+    settings = {**as_plain(options), "encoder": list(named(options.encoder))}
     with console.progress("evaluate") as tick:
         report = make_report(
-            real, generated, as_plain(options), cast("Level", options.level), options.looks,
+            real, generated, settings, cast("Level", options.level), options.looks,
             options.draws, options.seed, extra, metrics, tick, options.out / FOLDER,
             options.paired, options.classify,
         )  # fmt: skip
@@ -88,7 +89,7 @@ class _Tiles:
         row = self._tiles.row(int(self._rows[index]))
         held = [
             hashlib.sha256(row[name]["bytes"]).hexdigest() if row[name] else None
-            for name in ("image", "valid")
+            for name in ("image", "valid", "segmentation")
         ]
         said = ("tone", "threshold", "low_db", "high_db", "looks", "calibration", "text")
         return digest_of([held, [row[name] for name in said]], row["id"])
@@ -116,7 +117,22 @@ class _Tiles:
             calibration=row["calibration"],
             ceiling=_ceiling(row),
             caption=row["text"] or None,
+            classes=self._classes(row),
         )
+
+    def _classes(self, row: dict[str, Any]) -> ClassMap | None:
+        from ..evaluate.class_maps import read_map
+
+        held = row["segmentation"]
+        if not held:
+            return None
+        return read_map(held["bytes"], self._labels, f"the class map of {row['id']}")
+
+    @cached_property
+    def _labels(self) -> tuple[str, ...]:
+        from ..tiles.store import read_manifest
+
+        return tuple(map(str, read_manifest(self._tiles.folder).get("labels") or ()))
 
 
 def _ceiling(row: dict[str, Any]) -> float:

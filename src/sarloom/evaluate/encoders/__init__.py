@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from ...errors import ModelError
 from ..metrics import Metric
 from ..metrics.alignment import alignment_metric
 from ..metrics.features import feature_metrics
@@ -17,6 +18,23 @@ from .sarclip import CaptionFeatures, ImageFeatures, Sarclip
 
 ENCODERS: dict[str, Summary] = {DESCRIPTOR: descriptor}
 """Those that are known by a name; any other name is a folder."""
+AUTO = "auto"
+
+
+def named(encoders: Sequence[str]) -> tuple[str, ...]:
+    """The same with 'auto' spelled out: `descriptor`, and `sarclip` where it ships."""
+    found: list[str] = []
+    for name in encoders:
+        found += _always_there() if name == AUTO else [name]
+    return tuple(dict.fromkeys(found))
+
+
+def _always_there() -> list[str]:
+    try:
+        Sarclip.shipped()
+    except ModelError:
+        return [DESCRIPTOR]
+    return [DESCRIPTOR, SARCLIP]
 
 
 def features_of(encoders: Sequence[str]) -> tuple[list[tuple[str, Summary]], list[Metric]]:
@@ -29,7 +47,7 @@ def features_of(encoders: Sequence[str]) -> tuple[list[tuple[str, Summary]], lis
     """
     summaries: list[tuple[str, Summary]] = []
     metrics: list[Metric] = []
-    for name in dict.fromkeys(encoders):
+    for name in named(encoders):
         column = f"features/{name}"
         if name == SARCLIP:
             model, said = Sarclip.shipped(), f"captions/{name}"

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError, ModelError
-from ...files import sha256_of
 from ...sar.tone import display
 from ..view import View
+from .opening import fingerprint_of, quiet
 
 _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of ImageNet, for folders without a preprocessor_config.json."""
@@ -50,8 +50,7 @@ class FolderEncoder:
     @cached_property
     def fingerprint(self) -> str:
         """Digest of the model's files."""
-        files = [*sorted(self.folder.glob("*.json")), *sorted(self.folder.glob("*.safetensors"))]
-        return "".join(f"{path.name}:{sha256_of(path)[:16]};" for path in files)
+        return fingerprint_of(self.folder)
 
     def __call__(self, view: View) -> NDArray[np.float32]:
         """Features of an image [dimensions]."""
@@ -77,9 +76,11 @@ class FolderEncoder:
         from transformers import AutoModel
 
         try:
-            model = AutoModel.from_pretrained(
-                self.folder, local_files_only=True, use_safetensors=True, trust_remote_code=False
-            )
+            with quiet():
+                model = AutoModel.from_pretrained(
+                    self.folder, local_files_only=True, use_safetensors=True,
+                    trust_remote_code=False,
+                )  # fmt: skip
         except (OSError, ValueError, ImportError, RuntimeError, KeyError) as error:
             reason = " ".join(str(error).split())[:200]
             raise ModelError(f"--encoder {self.folder} cannot be loaded: {reason}") from error

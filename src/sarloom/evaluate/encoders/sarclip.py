@@ -17,6 +17,7 @@ from ...errors import ModelError
 from ...files import shipped_model
 from ...sar.picture import log_picture
 from ..view import View
+from .opening import fingerprint_of, quiet
 
 NAME = "sarclip"
 FeatureArray = NDArray[np.float32]
@@ -76,6 +77,11 @@ class Sarclip:
             )
         return _unit(found)
 
+    @cached_property
+    def fingerprint(self) -> str:
+        """Digest of the model's files."""
+        return fingerprint_of(self.folder)
+
     @property
     def features(self) -> int:
         """Length of the vectors."""
@@ -90,10 +96,11 @@ class Sarclip:
 
         folder = self.folder
         try:
-            model = CLIPModel.from_pretrained(
-                folder, local_files_only=True, use_safetensors=True
-            ).float()
-            tokenizer = CLIPTokenizer.from_pretrained(folder, local_files_only=True)
+            with quiet():
+                model = CLIPModel.from_pretrained(
+                    folder, local_files_only=True, use_safetensors=True
+                ).float()
+                tokenizer = CLIPTokenizer.from_pretrained(folder, local_files_only=True)
         except (OSError, ValueError, ImportError, RuntimeError, KeyError) as error:
             reason = " ".join(str(error).split())[:200]
             raise ModelError(f"{folder} is no image-text model: {reason}") from error
@@ -106,6 +113,11 @@ class ImageFeatures:
     def __init__(self, model: Sarclip) -> None:
         self._model = model
 
+    @property
+    def fingerprint(self) -> str:
+        """Of the model."""
+        return f"image {self._model.fingerprint}"
+
     def __call__(self, view: View) -> FeatureArray:
         """Unit vector [features]."""
         return self._model.image(view.power)
@@ -117,6 +129,11 @@ class CaptionFeatures:
     def __init__(self, model: Sarclip) -> None:
         self._model = model
         self._known: dict[str, FeatureArray] = {}
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the model; what the caption says is part of an image's own key."""
+        return f"caption {self._model.fingerprint}"
 
     def __call__(self, view: View) -> FeatureArray:
         """Unit vector [features]."""

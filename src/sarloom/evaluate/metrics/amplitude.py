@@ -11,7 +11,7 @@ import numpy as np
 
 from ..summaries.law import CENTRES_DB, EDGES_DB, STEP_DB
 from ..table import Array, Images
-from .base import Figure, Metric, Value, property_of
+from .base import SHARE, SIZE, Figure, Metric, Value, property_of
 
 SECTION = "Amplitude law"
 _COARSE = 4
@@ -66,10 +66,10 @@ def _spread(images: Images) -> dict[str, float]:
 LAW = Metric(
     SECTION,
     (
-        Figure("law_ks", "Kolmogorov-Smirnov distance"),
-        Figure("law_kl", "Kullback-Leibler, generated from real", "nat"),
-        Figure("law_js", "Jensen-Shannon divergence", "nat"),
-        Figure("law_wasserstein_db", "Wasserstein distance", "dB"),
+        Figure("law_ks", "Kolmogorov-Smirnov distance", "", *SHARE),
+        Figure("law_kl", "Kullback-Leibler, generated from real", "nat", *SIZE),
+        Figure("law_js", "Jensen-Shannon divergence", "nat", *SIZE),
+        Figure("law_wasserstein_db", "Wasserstein distance", "dB", *SIZE),
     ),
     ("histogram",),
     _law,

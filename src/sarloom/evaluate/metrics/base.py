@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -26,6 +27,15 @@ class Figure(NamedTuple):
     key: str
     title: str
     unit: str = ""
+    least: float = -math.inf
+    """No interval goes below."""
+    most: float = math.inf
+    """No interval goes above."""
+
+
+SIZE = (0.0, math.inf)
+SHARE = (0.0, 1.0)
+"""Least and most of figures that are sizes, or shares."""
 
 
 Compute = Callable[[Images, Images, np.random.Generator], Mapping[str, Value]]

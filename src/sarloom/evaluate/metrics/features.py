@@ -14,7 +14,7 @@ import numpy as np
 from scipy import linalg
 
 from ..table import Array, Images
-from .base import Figure, Metric, Value
+from .base import SHARE, SIZE, Figure, Metric, Value
 
 NEIGHBOURS_PR, NEIGHBOURS_DC = 3, 5
 _MOST_KERNEL, _MOST_NEIGHBOURS = 2000, 2000
@@ -148,19 +148,21 @@ def feature_metrics(name: str, column: str) -> list[Metric]:
         return {f"{name}_{key}": Value(value) for key, value in found.items()}
 
     titles = {
-        "precision": "Precision: generated within the real manifold",
-        "recall": "Recall: real within the generated manifold",
-        "density": "Density",
-        "coverage": "Coverage of the real images",
-        "nearer": "Generated nearer to a real image than any other real is",
+        "precision": f"Precision, {name}: generated within the real manifold",
+        "recall": f"Recall, {name}: real within the generated manifold",
+        "density": f"Density, {name}",
+        "coverage": f"Coverage of the real images, {name}",
+        "nearer": f"Generated nearer to a real image than any other real is, {name}",
     }
     return [
-        Metric(section, (Figure(f"{name}_frechet", "Frechet distance"),), (column,), _frechet,
-               fewest=64, draws=20),
-        Metric(section, (Figure(f"{name}_kernel", "Kernel distance (KID)"),
-                         Figure(f"{name}_cmmd", "CMMD")),
+        Metric(section, (Figure(f"{name}_frechet", f"Frechet distance, {name}", "", *SIZE),),
+               (column,), _frechet, fewest=64, draws=20),
+        Metric(section, (Figure(f"{name}_kernel", f"Kernel distance (KID), {name}"),
+                         Figure(f"{name}_cmmd", f"CMMD, {name}")),
                (column,), _kernel, fewest=32, most=_MOST_KERNEL, draws=30),
-        Metric(section, tuple(Figure(f"{name}_{key}", title) for key, title in titles.items()),
+        Metric(section,
+               tuple(Figure(f"{name}_{key}", title, "", *(SIZE if key == "density" else SHARE))
+                     for key, title in titles.items()),
                (column,), _manifold, distance=True, two_sided=True, fewest=64,
                most=_MOST_NEIGHBOURS, draws=30),
     ]  # fmt: skip

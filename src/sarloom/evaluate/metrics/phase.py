@@ -19,6 +19,8 @@ def _measure(images: Images) -> dict[str, float]:
     }
 
 
+THEORY = {"phase_uneven": 0.0, "phase_circular": 0.0, "phase_kurtosis": 3.0}
+"""Of fully developed speckle."""
 PHASE = property_of(
     "Complex pixels",
     (

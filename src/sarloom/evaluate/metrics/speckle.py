@@ -8,7 +8,7 @@ from scipy import special
 from ..laws import shape_of_variance
 from ..summaries.speckle import LAGS, RATIO_EDGES
 from ..table import Array, Images
-from .base import Figure, Metric, Value, property_of
+from .base import SHARE, SIZE, Figure, Metric, Value, property_of
 
 SECTION = "Speckle"
 
@@ -49,9 +49,9 @@ def moments(looks: float | None) -> Metric:
         SECTION,
         (
             Figure("enl", "Equivalent number of looks, homogeneous blocks"),
-            Figure("speckle_cv", "Coefficient of variation"),
-            Figure("speckle_log_variance", "Log-variance"),
-            Figure("speckle_log_skew", "Log-skewness"),
+            Figure("speckle_cv", "Coefficient of variation of the speckle"),
+            Figure("speckle_log_variance", "Log-variance of the speckle"),
+            Figure("speckle_log_skew", "Log-skewness of the speckle"),
             Figure("speckle_gamma_ks", f"Distance of the ratio image from the {law}"),
         ),
         ("speckle", "ratio"),
@@ -91,7 +91,7 @@ def _spectrum(real: Images, generated: Images, rng: np.random.Generator) -> dict
 
 RATIO = Metric(
     SECTION,
-    (Figure("ratio_ks", "Ratio images, Kolmogorov-Smirnov distance"),),
+    (Figure("ratio_ks", "Ratio images, Kolmogorov-Smirnov distance", "", *SHARE),),
     ("ratio",),
     _ratio,
 )
@@ -108,7 +108,7 @@ CORRELATION = property_of(
 )
 SPECTRUM = Metric(
     SECTION,
-    (Figure("spectrum_db", "Spectra of the speckle, rms difference", "dB"),),
+    (Figure("spectrum_db", "Spectra of the speckle, rms difference", "dB", *SIZE),),
     ("spectrum",),
     _spectrum,
 )

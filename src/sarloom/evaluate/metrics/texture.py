@@ -6,7 +6,7 @@ import numpy as np
 
 from ..summaries.glcm import FEATURES, SCALES
 from ..table import Array, Images
-from .base import Figure, Metric, Value, property_of
+from .base import SIZE, Figure, Metric, Value, property_of
 
 SECTION = "Texture"
 
@@ -42,6 +42,7 @@ TEXTURE = Metric(
             f"texture_{scale}",
             "Co-occurrence features" + (f", {scale} x {scale} averaged" if scale > 1 else ""),
             "deviations of an image",
+            *SIZE,
         )
         for scale in SCALES
     ),

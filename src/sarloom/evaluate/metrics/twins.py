@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..table import Array, Images
-from .base import Figure, Metric, Value, property_of
+from .base import SHARE, Figure, Metric, Value, property_of
 
 SECTION = "Variety"
 ALIKE = 0.95
@@ -47,7 +47,7 @@ REPEATED = property_of(
 )
 MEMORISED = Metric(
     SECTION,
-    (Figure("memorised", "Share of generated images with a twin among the real"),),
+    (Figure("memorised", "Share of generated images with a twin among the real", "", *SHARE),),
     ("thumbnail",),
     _memorised,
     at_full_size=True,

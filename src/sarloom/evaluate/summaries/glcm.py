@@ -56,14 +56,14 @@ def cooccurrence(
     side, shifts, flat = _padded(levels, offsets, count)
     length = flat.size - max(shifts)
     once, codes = flat[:length] * flat.dtype.type(side), np.empty(length, flat.dtype)
-    out = np.empty((len(offsets), count, count))
-    for number, shift in enumerate(shifts):
+    counted, found = torch.from_numpy(codes), []
+    for shift in shifts:
         np.add(once, flat[shift : shift + length], out=codes)
         # torch counts 16-bit codes as they are; numpy would widen them to 64 bits first
-        found = torch.bincount(torch.from_numpy(codes), minlength=side**2)
-        out[number] = found.view(side, side)[:count, :count].numpy()
-    out += out.swapaxes(1, 2)
-    return np.asarray(out / np.maximum(out.sum(axis=(1, 2), keepdims=True), 1.0))
+        found.append(torch.bincount(counted, minlength=side**2))
+    pairs = torch.cat(found).numpy().reshape(-1, side, side)[:, :count, :count]
+    both = pairs + pairs.swapaxes(1, 2)
+    return np.asarray(both / np.maximum(both.sum(axis=(1, 2), keepdims=True), 1))
 
 
 def _padded(
@@ -76,26 +76,30 @@ def _padded(
     beside = max(abs(right) for _, right in offsets)
     stride = columns + beside
     kind = np.int16 if (count + 1) ** 2 <= 2**15 else np.int32
-    flat = np.full((rows + below) * stride + beside, count, kind)
-    flat[: rows * stride].reshape(rows, stride)[:, :columns] = levels
+    flat = np.empty((rows + below) * stride + beside, kind)
+    grid = flat[: rows * stride].reshape(rows, stride)
+    grid[:, :columns] = levels.view(np.int16)  # the same small numbers, copied without a cast
+    grid[:, columns:], flat[rows * stride :] = count, count
     return count + 1, [down * stride + right for down, right in offsets], flat
+
+
+_GAP = _I - _J
+_WEIGHTS = np.stack([_GAP**2, abs(_GAP), 1 / (1.0 + _GAP**2), _I, _I**2, _I * _J], -1)
+"""Of the sums over a matrix from which the features follow."""
 
 
 def haralick(matrices: NDArray[np.float64]) -> NDArray[np.float64]:
     """``FEATURES`` of co-occurrence matrices [matrices, levels, levels]: [matrices, 6]."""
-    gap = _I - _J
-    contrast = np.tensordot(matrices, gap**2, 2)
-    dissimilarity = np.tensordot(matrices, abs(gap), 2)
-    homogeneity = np.tensordot(matrices, 1 / (1.0 + gap**2), 2)
-    energy = np.sqrt(np.sum(matrices**2, axis=(1, 2)))
-    mean = np.tensordot(matrices, _I, 2)
-    variance = np.tensordot(matrices, _I**2, 2) - mean**2
-    covariance = np.tensordot(matrices, _I * _J, 2) - mean**2
+    flat = matrices.reshape(len(matrices), -1)
+    sums = flat @ _WEIGHTS.reshape(-1, _WEIGHTS.shape[-1])
+    contrast, dissimilarity, homogeneity, mean, square, product = sums.T
+    variance, covariance = square - mean**2, product - mean**2
     correlation = np.divide(
         covariance, variance, out=np.ones_like(variance), where=variance > 1e-12
     )
-    logs = np.log(matrices, out=np.zeros_like(matrices), where=matrices > 0)
-    entropy = -np.sum(matrices * logs, axis=(1, 2))
+    energy = np.sqrt(np.einsum("ij,ij->i", flat, flat))
+    logs = np.log(np.maximum(flat, np.finfo(np.float64).tiny))
+    entropy = -np.einsum("ij,ij->i", flat, logs)
     return np.stack([contrast, dissimilarity, homogeneity, energy, correlation, entropy], axis=1)
 
 
