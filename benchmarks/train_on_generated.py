@@ -22,10 +22,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from chip_classifier import Budget, accuracy, train_classifier
 from numpy.typing import NDArray
 from PIL import Image
 
+from sarloom.evaluate.classifier import Budget, accuracy, train_classifier
 from sarloom.files import sha256_of, write_aside
 from sarloom.generate.run import generate
 from sarloom.generate.sample import encode_prompts, guide, initial_noise
@@ -184,15 +184,20 @@ def tile_row(real: Real, number: int, power: Chips) -> Row:
 
 
 def fine_tune(recipe: str, tiles: Path, run: Path, changes: dict[str, Any]) -> Path:
-    """``sarloom train``; returns the model's folder."""
-    if not (run / "model").is_dir():
+    """``sarloom train`` of whole networks; returns the model's folder."""
+    run_recipe(recipe, tiles, run, changes)
+    return run / "model"
+
+
+def run_recipe(recipe: str, tiles: Path, run: Path, changes: dict[str, Any]) -> None:
+    """``sarloom train``, where its result is not there yet."""
+    if not (run / "model").is_dir() and not (run / "adapter.safetensors").is_file():
         command = [sys.executable, "-m", "sarloom", "train", str(RECIPES / recipe)]
         command += ["--tiles", str(tiles), "--out", str(run), "--device", "cpu"]
         for key, value in changes.items():
             command += ["--set", f"{key}={value}"]
         print("$ sarloom", *command[3:], flush=True)
         subprocess.run(command, check=True)
-    return run / "model"
 
 
 def draw_chips(
@@ -385,7 +390,7 @@ def main() -> None:
 def same_settings(work: Path, args: argparse.Namespace) -> None:
     """Keep the settings of a work folder; files made with others must not be taken for these."""
     work.mkdir(parents=True, exist_ok=True)
-    free = ("work", "repeats", "reconstructions")
+    free = ("work", "repeats", "reconstructions", "ranks")
     settings = {key: str(value) for key, value in vars(args).items() if key not in free}
     path = work / "settings.json"
     kept = json.loads(path.read_text()) if path.is_file() else settings

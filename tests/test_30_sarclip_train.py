@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,17 +21,21 @@ from sarloom.train import loop
 from sarloom.train.sarclip import NAMES, SarclipTask, kind_table, picture_features, train_sarclip
 from sarloom.train.sarclip_data import PictureSet, keep_scenes, sentence, shrink
 
-WORDS = {"city": "a city", "forest": "a forest", "coast": "a coast", "river": "a river"}
+WORDS = {"city": "a city", "forest": "a forest", "river": "a river"}
 
 
 def pattern(kind: str, rng: np.random.Generator, side: int = 512) -> np.ndarray:
-    """A picture that tells four kinds apart at a glance, on the scale of the scenes."""
-    row, column = np.mgrid[:side, :side]
+    """Something bright, something dark, or neither, wherever the window lies.
+
+    A small network learns that from any start in a hundred steps. Where things lie, or the phase of
+    a texture, it learned from some starts only, and from which depended on the machine.
+    """
+    row, column = np.mgrid[:side, :side] - rng.integers(side // 8, size=(2, 1, 1))
+    away = np.maximum(np.abs(row - side // 2), np.abs(column - side // 2))
     grey = {
-        "city": 90 + 80 * ((row // 32 + column // 32) % 2),
-        "forest": 110 + rng.integers(-20, 20, (side // 16, side // 16)).repeat(16, 0).repeat(16, 1),
-        "coast": np.where(column < rng.integers(side // 3, side // 2), 30, 130),
-        "river": np.where(np.abs(row - rng.integers(side // 3, side // 2)) < side // 16, 20, 110),
+        "city": np.where(away < side // 6, 200, 80),
+        "forest": 110 + np.kron(rng.integers(-20, 20, (32, 32)), np.ones((side // 32,) * 2)),
+        "river": np.where(np.abs(row - rng.integers(side // 3, side // 2)) < side // 12, 0, 120),
     }[kind]
     return np.asarray(grey, np.uint8)
 
@@ -41,11 +44,11 @@ def pattern(kind: str, rng: np.random.Generator, side: int = 512) -> np.ndarray:
 def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("scenes")
     rng = np.random.default_rng(0)
-    kinds = [list(WORDS)[k % 4] for k in range(24)]
-    captions = [[WORDS[kind], f"{WORDS[kind]} at the top"] for kind in kinds]
+    kinds = [list(WORDS)[k % 3] for k in range(96)]
+    captions = [[WORDS[kind]] for kind in kinds]
     np.savez(
         folder / "scenes-00000.npz",
-        pixels=np.stack([pattern(kind, rng) for kind in kinds]),
+        pixels=np.stack([pattern(kind, rng, 256) for kind in kinds]),
         text=np.array(json.dumps([kinds, captions])),
     )
     return folder
@@ -53,16 +56,18 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def recipe(scenes: Path, steps: int) -> SarclipRecipe:
     return SarclipRecipe(
-        seed=5, scenes=24, scenes_folder=scenes, patch=32, vision_width=32, vision_layers=1,
+        seed=5, scenes=96, scenes_folder=scenes, patch=16, vision_width=32, vision_layers=2,
         text_width=32, text_layers=1, features=16, vocabulary=600, steps=steps, batch=12,
-        learning_rate=6e-3, ema=0.9, checkpoint_every=2,
+        learning_rate=3e-3, kind_weight=4.0, ema=0.9, checkpoint_every=2,
     )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def trained(scenes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("run")
-    return train_sarclip(recipe(scenes, 60), out, lambda line: None)
+    # with every patch in sight
+    whole = replace(recipe(scenes, 150), patch_dropout=0.0, checkpoint_every=150)
+    return train_sarclip(whole, out, lambda line: None)
 
 
 def test_it_learns_to_name_what_it_sees(trained: Path) -> None:
@@ -71,11 +76,11 @@ def test_it_learns_to_name_what_it_sees(trained: Path) -> None:
     texts = np.stack([model.caption(with_domain(words)) for words in WORDS.values()])
     right = 0
     for number, kind in enumerate(WORDS):
-        for _ in range(4):
+        for _ in range(6):
             power = 10 ** ((pattern(kind, rng) / 255 * 50 - 35) / 10)
             seen = model.image(power * rng.gamma(1, 1, power.shape))
             right += int((texts @ seen).argmax() == number)
-    assert right >= 14  # 4 of 16 by chance
+    assert right >= 16  # of 18; 6 by chance
 
 
 def test_stock_transformers_opens_it(trained: Path) -> None:
@@ -103,8 +108,6 @@ def test_a_killed_run_goes_on_exactly(
     scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = train_sarclip(recipe(scenes, 6), tmp_path / "whole", lambda line: None)
-    # equally frequent pairs are merged in no fixed order, so both runs share a tokenizer
-    shutil.copytree(tmp_path / "whole" / "tokenizer", tmp_path / "killed" / "tokenizer")
     calls = 0
     gradients = loop._gradients
 

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from transformers import CLIPTokenizer
 
 from sarloom.errors import InputError, TrainingError
 from sarloom.models.architecture import Architecture, make_autoencoder
 from sarloom.models.radiometry import Radiometry
+from sarloom.models.tokenizer import keep_tokenizer, learn_tokenizer
 from sarloom.options.recipe import EmbeddedRecipe
 from sarloom.train import loop
 from sarloom.train.autoencoder import (
@@ -170,6 +172,29 @@ def test_a_finished_run_is_not_trained_again(trained: Path) -> None:
     before = (trained / "denoiser-1" / "final.safetensors").stat().st_mtime_ns
     train_embedded(TINY, trained, lines.append, workers=1)
     assert (trained / "denoiser-1" / "final.safetensors").stat().st_mtime_ns == before
+
+
+def test_equal_texts_give_equal_tokenizers() -> None:
+    """Ties are many in few texts, and were broken by a hash table's order."""
+    rng = np.random.default_rng(0)
+    words = ["".join(rng.choice(list("abcdefgh"), rng.integers(2, 7))) for _ in range(40)]
+    texts = [" ".join(rng.choice(words, 5)) for _ in range(30)]
+    found = [learn_tokenizer(order, 700).get_vocab() for order in (texts, texts, texts[::-1])]
+    assert len(found[0]) > 560  # bytes, their ends, and merges
+    assert found[0] == found[1] == found[2]
+
+
+def test_a_run_keeps_its_tokenizer(trained: Path) -> None:
+    kept = CLIPTokenizer.from_pretrained(trained / "tokenizer")
+    saved = CLIPTokenizer.from_pretrained(trained / "model" / "tokenizer")
+    assert kept.get_vocab() == saved.get_vocab()
+
+    def never() -> list[str]:
+        raise AssertionError("learned again")
+
+    assert keep_tokenizer(never, 600, trained / "tokenizer").get_vocab() == kept.get_vocab()
+    for config in trained.rglob("tokenizer_config.json"):
+        assert "local" not in config.read_text()
 
 
 def test_stages_of_different_lengths_are_refused() -> None:

@@ -146,13 +146,13 @@ def test_training_stops_when_validation_brings_nothing(on, sets, bases, tmp_path
     assert (tmp_path / "run" / "validation.jsonl").read_text().splitlines() == rows
 
 
-@pytest.mark.parametrize(("kind", "steps"), [("blip", 120), ("git", 300)])
-def test_a_captioner_learns_to_say_what_it_was_taught(kind, steps, bases, tmp_path):
+@pytest.mark.parametrize("kind", ["blip", "git"])
+def test_a_captioner_learns_to_say_what_it_was_taught(kind, bases, tmp_path):
     """Word for word: it fails where training begins captions with another token than asking."""
     one = save_set(tmp_path / "few", {"train": 4, "val": 1, "test": 1})
     options = options_for(
-        [one], bases[kind], tmp_path / "run", steps=steps, validate_every=steps, batch=8,
-        learning_rate=4e-3, warmup_steps=10, checkpoint_every=steps,
+        [one], bases[kind], tmp_path / "run", steps=120, validate_every=120, batch=8,
+        learning_rate=4e-3, warmup_steps=10, checkpoint_every=120,
     )  # fmt: skip
     results = train_captioner(options, lambda line: None)
     said = load_captioner(str(results.model)).describe([picture(number) for number in range(4)])

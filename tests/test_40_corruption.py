@@ -228,7 +228,9 @@ def verdict(product: Product, sound: Tiles, pristine: Product, damaged: Any, out
         return "another product"
     assert told, "changed in silence"
     assert damaged is not None, "other pixels, though they are compressed or the file is shorter"
-    if not damaged.any():  # a calibration file of a SAFE folder: other power by other metadata
+    # a calibration file of a SAFE folder whose manifest has no sums: other power by other metadata;
+    # where the manifest has sums the product is refused, see test_with_checksums_damage_is_refused
+    if not damaged.any():
         return "another product"
     for place, mask in masks.items():
         stray = mask & ~marked_tile(pristine, damaged, place)

@@ -110,7 +110,9 @@ def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 def test_ctrl_c_ends_cleanly_with_130() -> None:
     code = (
-        "import sys, time\n"
+        "import signal, sys, time\n"
+        # a shell that puts the tests behind itself has SIGINT ignored, here too
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from sarloom import workflows\n"
         "def wait(options):\n"
         "    print('working', flush=True)\n"

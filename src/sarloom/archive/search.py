@@ -21,7 +21,7 @@ from .catalogue import Tick, list_folder
 from .stac import Item
 from .stac_api import PAGE, search_api
 from .table import items_table, read_table, table_items, write_items
-from .wanted import Box, Wanted, touches, wanted_of
+from .wanted import Box, Unstated, Wanted, touches, wanted_of
 
 if TYPE_CHECKING:
     import pystac
@@ -41,10 +41,11 @@ def search_archive(
     limit: int = 0,
     tick: Tick | None = None,
     warn: Callable[[str], None] | None = None,
+    remark: Callable[[str], None] | None = None,
 ) -> list[pystac.Item]:
     """Find products by place, time and radar.
 
-    A product that does not state what is asked for is left out.
+    A product that does not state what is asked for is left out; ``remark`` says how many are.
 
     Parameters
     ----------
@@ -72,6 +73,9 @@ def search_archive(
         Progress of listing a folder or the pages of an API: done, in all, and what is next.
     warn
         Called with one line about products in a folder that cannot be read.
+    remark
+        Called with one line about products that were left out only because they do not state what
+        is asked for.
 
     Returns
     -------
@@ -96,29 +100,32 @@ def search_archive(
         tuple(collection),
         limit,
     )
-    return list(search(options, tick, warn))
+    return list(search(options, tick, warn, remark))
 
 
 def search(
     options: SearchOptions,
     tick: Tick | None = None,
     warn: Callable[[str], None] | None = None,
+    remark: Callable[[str], None] | None = None,
 ) -> Iterator[pystac.Item]:
     """The items that ``search_archive`` returns, one by one as they come in."""
     try:
         import pystac
     except ImportError as error:
         raise MissingExtraError("pystac", "archive") from error
-    wanted = wanted_of(options)
+    wanted, unstated = wanted_of(options), Unstated()
     if re.match(r"https?://", options.source, re.IGNORECASE):
-        found = search_api(wanted, tick)
+        found = search_api(wanted, tick, unstated)
     else:
-        found = _search_table(_table(Path(options.source), tick, warn), wanted)
+        found = _search_table(_table(Path(options.source), tick, warn), wanted, unstated)
     with _understood(options.source):
         for number, item in enumerate(found, 1):
             yield pystac.Item.from_dict(item, preserve_dict=False)
             if number == options.limit:
                 return
+    if remark is not None and (line := unstated.line()):
+        remark(line)
 
 
 @contextmanager
@@ -169,15 +176,18 @@ def _table(source: Path, tick: Tick | None, warn: Callable[[str], None] | None) 
     return read_table(source)
 
 
-def _search_table(table: Any, wanted: Wanted) -> Iterator[Item]:
-    """Items of a table: bounding boxes and everything else by DuckDB, footprints by shapely."""
+def _search_table(table: Any, wanted: Wanted, unstated: Unstated) -> Iterator[Item]:
+    """Items of a table: bounding boxes and everything else by DuckDB, footprints by shapely.
+
+    Those that fit but for what they do not state are counted.
+    """
     try:
         import duckdb
     except ImportError as error:
         raise MissingExtraError("duckdb", "archive") from error
     import pyarrow as pa
 
-    conditions, values = _conditions(wanted, set(table.schema.names))
+    conditions, values, silent = _conditions(wanted, set(table.schema.names))
     # only the columns that are asked about: DuckDB need not know of geometry
     asked = [name for name in table.schema.names if f'"{name}"' in " ".join(conditions)]
     numbered = table.select(asked).append_column("row", pa.array(range(len(table)), pa.int64()))
@@ -186,51 +196,73 @@ def _search_table(table: Any, wanted: Wanted) -> Iterator[Item]:
         connection.register("items", numbered)
         query = f"SELECT row FROM items WHERE {where} ORDER BY row"
         rows = [row for (row,) in connection.execute(query, values).fetchall()]
+        query = f"SELECT row FROM items WHERE {' AND '.join(silent) or 'false'} ORDER BY row"
+        found = set(rows)
+        silents = [row for (row,) in connection.execute(query, values).fetchall()]
+    for item in _of_rows(table, rows):
+        if touches(item, wanted.boxes):
+            yield item
+    for item in _of_rows(table, [row for row in silents if row not in found]):
+        unstated.look(item, wanted)
+
+
+def _of_rows(table: Any, rows: list[int]) -> Iterator[Item]:
     for start in range(0, len(rows), PAGE):
-        for item in table_items(table.take(rows[start : start + PAGE])):
-            if touches(item, wanted.boxes):
-                yield item
+        yield from table_items(table.take(rows[start : start + PAGE]))
 
 
-def _conditions(wanted: Wanted, names: set[str]) -> tuple[list[str], list[Any]]:
-    """SQL conditions and their values. Columns are chosen from a fixed list, never from input."""
+def _conditions(wanted: Wanted, names: set[str]) -> tuple[list[str], list[Any], list[str]]:
+    """SQL conditions, their values, and the same conditions for what may not be stated.
+
+    Columns are chosen from a fixed list, never from input.
+    """
     asked = wanted.options
     conditions: list[str] = []
+    silent: list[str] = []
     values: list[Any] = []
 
     def column(name: str) -> str:
         return f'"{name}"' if name in names else f"NULL::{_TYPES.get(name, 'VARCHAR')}"
 
-    def need(condition: str, *given: Any) -> None:
+    def need(condition: str, *given: Any, or_silent: str | None = None) -> None:
+        """A condition; ``or_silent`` is SQL that takes it as met where nothing is stated."""
         conditions.append(f"({condition})")
+        silent.append(f"({or_silent or condition})")
         values.extend(given)
+
+    def state(condition: str, *given: Any) -> None:
+        """A condition on what a product may leave unsaid."""
+        need(condition, *given, or_silent=f"({condition}) IS NOT FALSE")
 
     if wanted.boxes:
         need(" OR ".join([_BOX] * len(wanted.boxes)), *(v for b in wanted.boxes for v in _sides(b)))
     start = f"epoch_us(coalesce({column('start_datetime')}, {column('datetime')}))"
     stop = f"epoch_us(coalesce({column('end_datetime')}, {column('datetime')}))"
+    unknown = f"{column('sarloom:time_unknown')} IS TRUE"
     if wanted.timed:
-        need(f"{column('sarloom:time_unknown')} IS NOT TRUE")
+        need(f"NOT {unknown}", or_silent="true")
     if wanted.first is not None:
-        need(f"{stop} >= ?", _microseconds(wanted.first))
+        late = f"{stop} >= ?"
+        need(late, _microseconds(wanted.first), or_silent=f"{unknown} OR ({late}) IS NOT FALSE")
     if wanted.last is not None:
-        need(f"{start} <= ?", _microseconds(wanted.last))
+        early = f"{start} <= ?"
+        need(early, _microseconds(wanted.last), or_silent=f"{unknown} OR ({early}) IS NOT FALSE")
     if asked.band is not None:
-        need(f"lower({column('sar:frequency_band')}) = ?", asked.band.lower())
+        state(f"lower({column('sar:frequency_band')}) = ?", asked.band.lower())
     if asked.polarization is not None:
         listed = column("sar:polarizations")
-        need(f"list_contains({listed}, ?)", asked.polarization.upper())
+        state(f"list_contains({listed}, ?)", asked.polarization.upper())
     if asked.max_spacing_m is not None:
         both = f"{column('sar:pixel_spacing_range')}, {column('sar:pixel_spacing_azimuth')}"
-        need(f"coalesce(greatest({both}), {column('gsd')}) <= ?", asked.max_spacing_m)
+        state(f"coalesce(greatest({both}), {column('gsd')}) <= ?", asked.max_spacing_m)
     if asked.incidence_deg is not None:
-        need(f"{column('view:incidence_angle')} BETWEEN ? AND ?", *asked.incidence_deg)
+        state(f"{column('view:incidence_angle')} BETWEEN ? AND ?", *asked.incidence_deg)
     if asked.look_side is not None:
-        need(f"{column('sar:observation_direction')} = ?", asked.look_side)
+        state(f"{column('sar:observation_direction')} = ?", asked.look_side)
     if asked.collection:
         marks = ", ".join("?" * len(asked.collection))
         need(f"{column('sarloom:reader')} IN ({marks})", *asked.collection)
-    return conditions, values
+    return conditions, values, silent
 
 
 _TYPES = {

@@ -12,13 +12,15 @@ from typing import Any
 from ..errors import FormatError, InputError, MissingExtraError, SarloomError
 from .catalogue import Tick
 from .stac import Item, utc_text
-from .wanted import Wanted, fits, touches
+from .wanted import Unstated, Wanted, fits, touches
 
 TIMEOUT_S = 30.0
 PAGE = 100
 
 
-def search_api(wanted: Wanted, tick: Tick | None = None) -> Iterator[Item]:
+def search_api(
+    wanted: Wanted, tick: Tick | None = None, unstated: Unstated | None = None
+) -> Iterator[Item]:
     """Items of a STAC API that fit, page by page as they come in.
 
     Parameters
@@ -27,6 +29,8 @@ def search_api(wanted: Wanted, tick: Tick | None = None) -> Iterator[Item]:
         What is asked for; its source is the address.
     tick
         Called with items looked at and items in all, where the API says how many.
+    unstated
+        Counts items that are left out only for what they do not state.
 
     Raises
     ------
@@ -41,6 +45,8 @@ def search_api(wanted: Wanted, tick: Tick | None = None) -> Iterator[Item]:
         }
         if fits(item, wanted) and touches(item, wanted.boxes):
             yield item
+        elif unstated is not None:
+            unstated.look(item, wanted)
 
 
 def _answers(url: str, wanted: Wanted, tick: Tick | None) -> Iterator[Item]:

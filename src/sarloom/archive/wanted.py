@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import calendar
 import re
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -71,25 +72,62 @@ def parse_times(text: str) -> tuple[datetime | None, datetime | None]:
 
 def fits(item: Item, wanted: Wanted) -> bool:
     """Whether an item is all that is asked for, apart from its place and its collection."""
+    return all(compare(item, wanted).values())
+
+
+def compare(item: Item, wanted: Wanted) -> dict[str, bool | None]:
+    """What is asked of a product, by name, and whether it holds; None where it is not stated."""
     asked, has = wanted.options, item.get("properties", {})
-    if wanted.timed and not _in_time(has, wanted):
-        return False
-    if asked.band is not None and _lower(has.get("sar:frequency_band")) != asked.band.lower():
-        return False
-    polarizations = has.get("sar:polarizations") or ()
-    if asked.polarization is not None and asked.polarization.upper() not in polarizations:
-        return False
+    found: dict[str, bool | None] = {}
+    if wanted.timed:
+        found["time"] = _in_time(has, wanted)
+    if asked.band is not None:
+        band = has.get("sar:frequency_band")
+        found["band"] = None if band is None else str(band).lower() == asked.band.lower()
+    if asked.polarization is not None:
+        listed = has.get("sar:polarizations")
+        found["polarization"] = asked.polarization.upper() in listed if listed else None
     if asked.max_spacing_m is not None:
         spacing = spacing_of(has)
-        if spacing is None or spacing > asked.max_spacing_m:
-            return False
-    angle = has.get("view:incidence_angle")
+        found["spacing"] = None if spacing is None else spacing <= asked.max_spacing_m
     if asked.incidence_deg is not None:
-        low, high = asked.incidence_deg
-        if angle is None or not low <= angle <= high:
-            return False
-    side = has.get("sar:observation_direction")
-    return asked.look_side is None or side == asked.look_side
+        angle, (low, high) = has.get("view:incidence_angle"), asked.incidence_deg
+        found["incidence angle"] = None if angle is None else low <= angle <= high
+    if asked.look_side is not None:
+        side = has.get("sar:observation_direction")
+        found["look side"] = None if side is None else side == asked.look_side
+    return found
+
+
+class Unstated:
+    """Counts products that were left out only because they do not state what is asked for."""
+
+    def __init__(self) -> None:
+        self.products = 0
+        self.first = ""
+        """Identifier of the first one."""
+        self.of: Counter[str] = Counter()
+        """Products that do not state it, by name."""
+
+    def look(self, item: Item, wanted: Wanted) -> None:
+        """Count an item, if it is one of these."""
+        found = compare(item, wanted)
+        silent = [name for name, holds in found.items() if holds is None]
+        others = all(holds is not False for holds in found.values())
+        if silent and others and touches(item, wanted.boxes):
+            self.first = self.first or str(item.get("id"))
+            self.products += 1
+            self.of.update(silent)
+
+    def line(self) -> str:
+        """One line about them; empty where there are none."""
+        if not self.products:
+            return ""
+        what = ", ".join(f"{name} ({number})" for name, number in self.of.most_common())
+        return (
+            f"left out, as what is asked for is not stated: {self.products}, for want of {what}; "
+            f"the first: {self.first}"
+        )
 
 
 def touches(item: Item, boxes: tuple[Box, ...]) -> bool:
@@ -149,11 +187,11 @@ def _boxes(bbox: Box | None) -> tuple[Box, ...]:
     return (west, south, 180.0, north), (-180.0, south, east, north)
 
 
-def _in_time(has: dict[str, Any], wanted: Wanted) -> bool:
+def _in_time(has: dict[str, Any], wanted: Wanted) -> bool | None:
     start = has.get("start_datetime") or has.get("datetime")
     stop = has.get("end_datetime") or has.get("datetime")
     if has.get("sarloom:time_unknown") or start is None or stop is None:
-        return False
+        return None
     after = wanted.first is None or _utc(stop) >= wanted.first
     return after and (wanted.last is None or _utc(start) <= wanted.last)
 
@@ -161,7 +199,3 @@ def _in_time(has: dict[str, Any], wanted: Wanted) -> bool:
 def _utc(text: str) -> datetime:
     found = datetime.fromisoformat(text)
     return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
-
-
-def _lower(value: Any) -> str:
-    return str(value).lower() if value is not None else ""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ModelError
 from ..files import sha256_of
-from .captioners.base import device_of
+from .captioners.base import device_of, quiet
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -40,9 +40,10 @@ class ClipRanker:
         self.name = spec
         self.device = device_of(device)
         try:
-            self.model: Any = CLIPModel.from_pretrained(spec).to(self.device).eval()
-            self.tokenizer: Any = CLIPTokenizerFast.from_pretrained(spec)
-            self.images: Any = _image_processor(spec)
+            with quiet():
+                self.model: Any = CLIPModel.from_pretrained(spec).to(self.device).eval()
+                self.tokenizer: Any = CLIPTokenizerFast.from_pretrained(spec)
+                self.images: Any = _image_processor(spec)
         except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
             reason = str(error).strip().splitlines()
             raise ModelError(

@@ -11,6 +11,7 @@ from ..errors import FormatError
 from .annotations import Annotated, Annotations, read_annotations
 from .hypotheses import Hypotheses, baselines, read_hypotheses
 from .metrics import METRICS, Corpus, NotComputed, Programs
+from .metrics.meteor import kept_program
 from .tokenize import NAME, tokenize_lines
 
 FIGURES = tuple(name for metric in METRICS for name in metric.figures)
@@ -125,7 +126,8 @@ def score_files(
     if with_baselines:
         sets += baselines(annotations, images, split)
     said = tokenize_references([one.captions for one in images])
-    scored = tuple(_score(one, said, programs or Programs()) for one in sets)
+    with kept_program():
+        scored = tuple(_score(one, said, programs or Programs()) for one in sets)
     return Report(_facts(references, split, said), scored)
 
 

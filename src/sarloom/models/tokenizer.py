@@ -6,7 +6,7 @@ so stock ``transformers.CLIPTokenizer.from_pretrained`` reads them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,8 @@ def learn_tokenizer(texts: Iterable[str], vocabulary: int = 2048) -> Any:
     """Learn byte-pair merges from texts and return a ``transformers.CLIPTokenizer``.
 
     All 256 bytes, inside and at the end of a word, are in the vocabulary, so that no input
-    becomes an unknown token. ``vocabulary`` is an upper bound on the number of tokens.
+    becomes an unknown token. ``vocabulary`` is an upper bound on the number of tokens. The same
+    texts give the same tokenizer, in any order.
     """
     from tokenizers import Tokenizer, models, pre_tokenizers, trainers
     from transformers import CLIPTokenizer
@@ -29,9 +30,21 @@ def learn_tokenizer(texts: Iterable[str], vocabulary: int = 2048) -> Any:
     learner.normalizer = pattern.normalizer
     learner.pre_tokenizer = pattern.pre_tokenizer
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    texts = list(texts)
+    split = {
+        piece
+        for text in set(texts)
+        for piece, _ in pattern.pre_tokenizer.pre_tokenize_str(
+            pattern.normalizer.normalize_str(text)
+        )
+    }
+    ends = sorted({piece[-1] + "</w>" for piece in split if piece})
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary - 258,
         min_frequency=2,
+        # of equally frequent pairs the one of lower numbers is merged first, and the trainer would
+        # number letters at the end of a word in the order of a hash table, another every time
+        special_tokens=[*alphabet, *ends],
         initial_alphabet=alphabet,
         end_of_word_suffix="</w>",
         show_progress=False,
@@ -48,6 +61,25 @@ def learn_tokenizer(texts: Iterable[str], vocabulary: int = 2048) -> Any:
         merges=merges,
         model_max_length=MAX_TOKENS,
     )
+
+
+def keep_tokenizer(texts: Callable[[], Iterable[str]], vocabulary: int, folder: Path) -> Any:
+    """The tokenizer kept in a run's folder; where there is none, learned from texts and kept.
+
+    A run that goes on reads its weights with the tokens they were learned for, even where another
+    version of the library would learn other ones.
+    """
+    from transformers import CLIPTokenizer
+
+    if not folder.is_dir():
+        aside = folder.with_name(folder.name + ".new")
+        aside.mkdir(exist_ok=True)
+        save_tokenizer(learn_tokenizer(texts(), vocabulary), aside)
+        aside.rename(folder)
+    tokenizer = CLIPTokenizer.from_pretrained(folder, local_files_only=True)
+    for how in ("is_local", "local_files_only"):  # not to be written beside the weights
+        tokenizer.init_kwargs.pop(how, None)
+    return tokenizer
 
 
 def save_tokenizer(tokenizer: Any, folder: Path) -> None:

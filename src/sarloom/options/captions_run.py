@@ -26,6 +26,10 @@ class RunCaptionsOptions:
         1, "captions per tile; near-duplicates are left out", minimum=1, maximum=20, short="-n"
     )
     batch: int = option(8, "optical pictures at a time; captions do not depend on it", minimum=1)
+    question: str = option(
+        "", "what a vision-language chat model is asked (default: for one short sentence on place "
+        "and objects)", metavar="TEXT",
+    )  # fmt: skip
     device: str = option("auto", "`cpu`, `cuda`, `cuda:1`, `mps`, or what there is", metavar="NAME")
     seed: int = option(0, "another seed words captions differently, where chance has a say")
     replace: bool = option(False, "also caption tiles that have captions already")
@@ -64,6 +68,8 @@ class RunCaptionsOptions:
     def __post_init__(self) -> None:
         check(self)
         facts = self.captioner == "facts"
+        if facts and self.question:
+            raise InputError("--question: maps are not asked in words; name a chat model")
         if facts and not self.vectors and not self.cover:
             raise InputError("--captioner facts: give --vectors FILE or --cover FILE")
         if not facts and (self.vectors or self.cover or self.classes):

@@ -23,6 +23,9 @@ from .fields import OptionField, option_fields
 from .table import check
 
 Table = TypeVar("Table")
+PACKAGE = Path(__file__).resolve().parents[1]
+RECIPES = (PACKAGE / "recipes", PACKAGE.parents[1] / "recipes")
+"""Of an installed package, and of a working copy."""
 NAMES = {Path: "path", str: "string", int: "whole number", float: "number", bool: "true or false"}
 
 
@@ -34,7 +37,8 @@ def load_table(cls: type[Table], path: Path, overrides: Iterable[str] = ()) -> T
     cls : type
         The option table (a dataclass whose fields are made by ``option``).
     path : Path
-        The TOML file. ``extends = "other.toml"`` in it is resolved beside the file itself.
+        The TOML file. ``extends = "other.toml"`` in it is a file beside it, else a recipe that
+        ships with the package.
     overrides : iterable of str
         ``key=value`` strings; the value is read as TOML, or as a bare string.
 
@@ -62,6 +66,26 @@ def load_table(cls: type[Table], path: Path, overrides: Iterable[str] = ()) -> T
     return table
 
 
+def find_recipe(path: Path) -> Path:
+    """The recipe that a user names: a file, or one that ships with the package, without ending.
+
+    Raises
+    ------
+    InputError
+        If there is neither; with the nearest names.
+    """
+    if path.is_file() or len(path.parts) > 1 or path.is_absolute():
+        return path  # whether it can be read is said by ``load_table``
+    for folder in RECIPES:
+        for shipped in (folder / path.name, folder / f"{path.name}.toml"):
+            if shipped.suffix == ".toml" and shipped.is_file():
+                return shipped
+    known = sorted({one.stem for folder in RECIPES for one in folder.glob("*.toml")})
+    near = difflib.get_close_matches(path.name.removesuffix(".toml"), known, n=3)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"those are: {', '.join(known)}"
+    raise InputError(f"{path} is neither a file nor a recipe that ships with sarloom; {hint}")
+
+
 def peek(path: Path, key: str) -> Any:
     """One key of a TOML file, or of what it extends, before it is known what the file is.
 
@@ -78,8 +102,18 @@ def peek(path: Path, key: str) -> Any:
             return document[key]
         if not isinstance(document.get("extends"), str):
             return None
-        path = path.parent / document["extends"]
+        path = _extended(path, document["extends"])
     return None
+
+
+def _extended(path: Path, base: str) -> Path:
+    """What a recipe extends: a file beside it, else one that ships with the package."""
+    beside = path.parent / base
+    if not beside.is_file():
+        for folder in RECIPES:
+            if (folder / base).is_file():
+                return folder / base
+    return beside
 
 
 def _read(path: Path, fields: dict[str, OptionField], seen: tuple[Path, ...]) -> dict[str, Any]:
@@ -98,7 +132,7 @@ def _read(path: Path, fields: dict[str, OptionField], seen: tuple[Path, ...]) ->
     base = document.pop("extends", None)
     if base is not None and not isinstance(base, str):
         raise FormatError(f"{path}: extends must be the name of a file, not {base!r}")
-    values = _read(path.parent / base, fields, (*seen, path.resolve())) if base else {}
+    values = _read(_extended(path, base), fields, (*seen, path.resolve())) if base else {}
     for key, value in document.items():
         values[key] = _typed(_known(key, fields, str(path)), value, str(path))
     return values

@@ -12,7 +12,11 @@ from .table import option
 class TrainOptions:
     """Which recipe to follow, and where the run is kept."""
 
-    recipe: Path = option(help="TOML file that says what to train.", argument=True)
+    recipe: Path = option(
+        help="TOML file that says what to train, or the name of one that ships with the package, "
+        "such as embedded-lora.",
+        argument=True,
+    )
     tiles: tuple[Path, ...] = option(
         (), "Tile set to fine-tune on; may be repeated, each set with a tile size of its own. "
         "Without it the embedded model is made from nothing.",

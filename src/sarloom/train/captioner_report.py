@@ -11,6 +11,7 @@ from typing import Any
 from ..captions.annotations import TEST, VALIDATION
 from ..captions.captioners.base import Captioner
 from ..captions.metrics import Programs
+from ..captions.metrics.meteor import kept_program
 from ..captions.score import Report as Score
 from ..captions.score import score_files
 from ..files import write_aside
@@ -49,24 +50,16 @@ def score_captioner(
     """
     folder = out / "captions" / captioner.fingerprint
     folder.mkdir(parents=True, exist_ok=True)
+    wanted = [(one, split) for split in (TEST, VALIDATION) for one in sets if one.of_split(split)]
+    for one, split in wanted:
+        _captions_of(captioner, one, split, folder, report)
     scores: list[tuple[str, str, Score]] = []
-    for split in (TEST, VALIDATION):
-        for one in sets:
-            images = one.of_split(split)
-            if not images:
-                continue
+    with kept_program():
+        for number, (one, split) in enumerate(wanted):
+            report(f"scoring {one.name}, {split} split ({number + 1} of {len(wanted)})")
             path = folder / f"{one.name}-{split}.json"
-            if not path.is_file():
-                said = caption_all(captioner, one, images, report)
-                rows = [
-                    {"filename": image.name, "caption": text}
-                    for image, text in zip(images, said, strict=True)
-                ]
-                with write_aside(path) as aside:
-                    aside.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-            scores.append(
-                (one.name, split, score_files(one.annotations.path, path, split, True, programs))
-            )
+            score = score_files(one.annotations.path, path, split, True, programs)
+            scores.append((one.name, split, score))
     text = as_text(captioner, scores)
     with write_aside(out / "report.md") as aside:
         aside.write_text(text, encoding="utf-8")
@@ -82,6 +75,22 @@ def score_captioner(
     with write_aside(out / "report.json") as aside:
         aside.write_text(json.dumps(plain, indent=2) + "\n", encoding="utf-8")
     return Results(out / "best", text)
+
+
+def _captions_of(
+    captioner: Captioner, one: CaptionedImages, split: str, folder: Path, report: Report
+) -> None:
+    """Caption a split into ``folder``, unless it is there."""
+    path = folder / f"{one.name}-{split}.json"
+    if path.is_file():
+        return
+    images = one.of_split(split)
+    said = caption_all(captioner, one, images, report)
+    rows = [
+        {"filename": image.name, "caption": text} for image, text in zip(images, said, strict=True)
+    ]
+    with write_aside(path) as aside:
+        aside.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
 
 
 def as_text(captioner: Captioner, scores: Sequence[tuple[str, str, Score]]) -> str:

@@ -27,7 +27,7 @@ from ..models.architecture import (
 from ..models.export import save_model
 from ..models.numbers import NumberEmbedding
 from ..models.radiometry import Radiometry
-from ..models.tokenizer import learn_tokenizer
+from ..models.tokenizer import keep_tokenizer
 from ..options.recipe import EmbeddedRecipe
 from ..simulate.build import MIXTURES
 from ..simulate.kinds import KINDS
@@ -38,6 +38,9 @@ from .diffusion import PREFIXES, Denoiser, DiffusionTask, LatentSet, keep_channe
 from .loop import LoopSettings, Report, run
 from .measured import load_measured
 from .scenes import TILTED_SEED, SceneSet, load_scenes, make_scenes
+
+VOCABULARY = 2048
+"""Tokens at the most."""
 
 
 def train_embedded(recipe: EmbeddedRecipe, out: Path, report: Report, workers: int = 2) -> Path:
@@ -64,7 +67,7 @@ def train_embedded(recipe: EmbeddedRecipe, out: Path, report: Report, workers: i
     scenes = load_scenes(scenes_folder, recipe.scenes)
     autoencoder = train_autoencoder(recipe, scenes, out, report)
     data = make_latents(recipe, scenes, autoencoder, out, report)
-    tokenizer = learn_tokenizer(tokenizer_texts(data))
+    tokenizer = keep_tokenizer(lambda: tokenizer_texts(data), VOCABULARY, out / "tokenizer")
     tilted = make_tilted(recipe, autoencoder, out, report, workers)
     denoiser = train_denoiser(recipe, data, tilted, tokenizer, out, report)
     model = out / "model"

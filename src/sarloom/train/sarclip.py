@@ -22,7 +22,7 @@ from torch.nn import functional
 from ..errors import InputError
 from ..files import write_aside
 from ..models.sarclip import DEVIATION, MEAN, SarclipSizes, make_sarclip, save_sarclip
-from ..models.tokenizer import learn_tokenizer, save_tokenizer
+from ..models.tokenizer import keep_tokenizer
 from ..options.sarclip import SarclipRecipe
 from ..sar.picture import SIDE
 from ..simulate.kinds import KINDS
@@ -66,7 +66,7 @@ def train_sarclip(recipe: SarclipRecipe, out: Path, report: Report, workers: int
     if recipe.measured:
         real = keep_measured(recipe.measured, recipe.seed, out / "measured.npz")
     data = joined(scenes, real)
-    tokenizer = keep_tokenizer(data, recipe.vocabulary, out / "tokenizer")
+    tokenizer = keep_tokenizer(lambda: all_texts(data), recipe.vocabulary, out / "tokenizer")
     torch.manual_seed(recipe.seed)
     model = make_sarclip(sizes_of(recipe), tokenizer)
     if recipe.precision == "bfloat16":
@@ -82,18 +82,6 @@ def train_sarclip(recipe: SarclipRecipe, out: Path, report: Report, workers: int
             save_file({k: v.detach().clone() for k, v in model.state_dict().items()}, aside)
     save_sarclip(out / "model", model, tokenizer)
     return out / "model"
-
-
-def keep_tokenizer(data: PictureSet, vocabulary: int, folder: Path) -> Any:
-    """The run's tokenizer, learned once: equally frequent pairs are merged in no fixed order."""
-    from transformers import CLIPTokenizer
-
-    if not folder.is_dir():
-        aside = folder.with_name(folder.name + ".new")
-        aside.mkdir(exist_ok=True)
-        save_tokenizer(learn_tokenizer(all_texts(data), vocabulary), aside)
-        aside.rename(folder)
-    return CLIPTokenizer.from_pretrained(folder, local_files_only=True)
 
 
 def make_pictures(recipe: SarclipRecipe, out: Path, report: Report, workers: int) -> PictureSet:
@@ -129,6 +117,8 @@ def settings_of(recipe: SarclipRecipe) -> LoopSettings:
     return LoopSettings(
         recipe.steps,
         recipe.learning_rate,
+        # a run shorter than the usual warm-up would end within it
+        warmup_steps=min(100, recipe.steps // 6),
         cooldown=0.6,
         weight_decay=recipe.weight_decay,
         ema=recipe.ema,

@@ -42,7 +42,8 @@ def search(options: SearchOptions) -> None:
     from ..archive.stac import href_of
 
     with console.progress("search") as tick:
-        found = list(find(options, tick, console.warn))
+        remarks: list[str] = []
+        found = list(find(options, tick, console.warn, remarks.append))
     if options.json:
         for item in found:
             # hrefs as they are: making them relative would ask the server for its root
@@ -54,6 +55,8 @@ def search(options: SearchOptions) -> None:
             header, [[item.id, *_described(item.properties), href_of(item)] for item in found]
         )
     console.note(f"{len(found)} found")
+    for remark in remarks:
+        console.note(remark)
     if options.out is not None:
         write_found(found, options.out)
         console.note(f"catalogue of these: {options.out}")

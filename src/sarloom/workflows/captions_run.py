@@ -148,7 +148,7 @@ def _asker(options: RunCaptionsOptions, plan: _Plan) -> tuple[Ask, str]:
         return from_maps, f"{facts.name} {facts.fingerprint}"
     from ..captions.captioners import load_captioner
 
-    captioner = load_captioner(options.captioner, options.device)
+    captioner = load_captioner(options.captioner, options.device, options.question)
 
     def from_pictures(names: Sequence[str]) -> list[list[str]]:
         pictures = [plan.optical(name) for name in names]
@@ -194,6 +194,7 @@ def _run_key(options: RunCaptionsOptions) -> str:
 
     parts: list[Any] = [
         options.captioner, options.count, options.seed, __version__, options.rank,
+        options.question,
         *(str(path) for path in (*options.vectors, *options.cover, options.classes)),
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,8 +33,17 @@ def train(options: TrainOptions) -> Path:
     from ..errors import InputError
     from ..options.finetune import FinetuneRecipe
     from ..options.recipe import EmbeddedRecipe
-    from ..options.toml import load_table, peek
+    from ..options.toml import find_recipe, load_table, peek
 
+    options = replace(options, recipe=find_recipe(options.recipe))
+    base, model = peek(options.recipe, "base"), peek(options.recipe, "model")
+    if base is not None and not options.tiles:
+        raise InputError(f"{options.recipe} fine-tunes {base} on a tile set: give --tiles DIR")
+    if options.tiles and (model is not None or peek(options.recipe, "scenes") is not None):
+        raise InputError(
+            f"{options.recipe} makes a model from nothing: leave --tiles away, or take a recipe "
+            "for fine-tuning, such as embedded-lora"
+        )
     if options.resume and not options.out.is_dir():
         raise InputError(f"--resume: there is no run in {options.out}")
     if options.tiles:
@@ -54,16 +64,16 @@ def train(options: TrainOptions) -> Path:
             _draw_samples(wanted, result, options.out / "samples")
         console.say(str(result))
         return result
-    if peek(options.recipe, "model") == "sarclip":
+    if model == "sarclip":
         return _train_sarclip(options)
-    if peek(options.recipe, "model") == "captioner":
+    if model == "captioner":
         return _train_captioner(options)
     recipe = load_table(EmbeddedRecipe, options.recipe, options.set)
     from ..train.embedded import train_embedded  # torch: only once the recipe is known to be good
 
-    model = train_embedded(recipe, options.out, console.note, options.workers)
-    console.say(str(model))
-    return model
+    made = train_embedded(recipe, options.out, console.note, options.workers)
+    console.say(str(made))
+    return made
 
 
 def _train_sarclip(options: TrainOptions) -> Path:

@@ -9,9 +9,7 @@ A kind of model is one small file with a `Kind`, listed in ``KINDS``. A captione
 
 from __future__ import annotations
 
-from typing import Any
-
-from ...errors import ModelError
+from ...errors import InputError, ModelError
 from .base import Captioner, Kind, device_of
 from .blip import BLIP
 from .blip2 import BLIP2
@@ -53,7 +51,7 @@ def find_captioner(name: str) -> tuple[CaptionerFiles, Kind]:
     raise ModelError(f"{name}: a {model_type or 'nameless'!s} model is no captioner ({known})")
 
 
-def load_captioner(name: str, device: str = "cpu") -> Captioner:
+def load_captioner(name: str, device: str = "cpu", question: str = "") -> Captioner:
     """Load a captioner.
 
     Parameters
@@ -63,6 +61,8 @@ def load_captioner(name: str, device: str = "cpu") -> Captioner:
         cache is used before anything is fetched.
     device
         'cpu', 'cuda', 'cuda:1', 'mps' or 'auto'.
+    question
+        What a chat model is asked; empty for a question of our own.
 
     Raises
     ------
@@ -71,10 +71,11 @@ def load_captioner(name: str, device: str = "cpu") -> Captioner:
     MissingExtraError
         If the model needs a library that is not installed.
     InputError
-        If there is no such device.
+        If there is no such device, or a model that is no chat model is given a question.
     """
     place = device_of(device)
     files, kind = find_captioner(name)
-    loaded: Any = kind.load(files, place)
-    captioner: Captioner = loaded
+    if question and not kind.asked:
+        raise InputError(f"--question: only chat models are asked in words, {name} is {kind.name}")
+    captioner: Captioner = kind.load(files, place, *([question] if kind.asked else []))
     return captioner

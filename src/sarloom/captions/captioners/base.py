@@ -46,9 +46,12 @@ class Kind:
     """Hub id that the bare name stands for; empty for none."""
     knows: Callable[[str, Mapping[str, Any]], bool]
     """Whether a model of this type and configuration is of this kind."""
-    load: Callable[[CaptionerFiles, str], Captioner]
+    load: Callable[..., Captioner]
+    """Of files and device; with ``asked``, of a question as well."""
     processor: Callable[[CaptionerFiles], Any] | None = None
     """Loads image processor and tokenizer; None where a kind cannot be trained."""
+    asked: bool = False
+    """Whether it is asked in words."""
 
 
 class Loaded:
@@ -79,6 +82,21 @@ def check_count(count: int) -> None:
     """
     if count < 1:
         raise InputError(f"{count} captions per image: ask for 1 or more")
+
+
+def check_depth(images: Sequence[Image]) -> None:
+    """Refuse pictures of more than 8 bits: ``convert("RGB")`` would turn them black or white.
+
+    Raises
+    ------
+    InputError
+        If a picture has 16 or 32 bits per sample.
+    """
+    deep = [image.mode for image in images if image.mode[0] in "IF"]
+    if deep:
+        raise InputError(
+            f"a captioner looks at 8-bit pictures, not at mode {deep[0]}: convert it to 8 bits"
+        )
 
 
 class BeamCaptioner(Loaded):
@@ -133,18 +151,12 @@ def written(text: str) -> str:
 def pixels_of(processor: Any, images: Sequence[Image]) -> Any:
     """Pictures as the model wants them: a tensor [n, 3, rows, columns].
 
-    Pictures of more than 8 bits are refused: ``convert("RGB")`` would turn them black or white.
-
     Raises
     ------
     InputError
         If a picture has 16 or 32 bits per sample.
     """
-    deep = [image.mode for image in images if image.mode[0] in "IF"]
-    if deep:
-        raise InputError(
-            f"a captioner looks at 8-bit pictures, not at mode {deep[0]}: convert it to 8 bits"
-        )
+    check_depth(images)
     colour = [image.convert("RGB") for image in images]
     return processor.image_processor(images=colour, return_tensors="pt")["pixel_values"]
 

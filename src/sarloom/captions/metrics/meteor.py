@@ -13,8 +13,9 @@ import shutil
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -36,6 +37,8 @@ LAST_CHARS = 200
 def meteor(corpus: Corpus, programs: Programs) -> tuple[float]:
     """METEOR of a corpus, between 0 and 1.
 
+    Within ``kept_program`` the program is started once for all corpora.
+
     Raises
     ------
     NotComputed
@@ -49,9 +52,48 @@ def meteor(corpus: Corpus, programs: Programs) -> tuple[float]:
         raise NotComputed(GET_JAVA)
     if jar is None:
         raise NotComputed(GET_JAR)
-    captions = sum(len(several) + 1 for several in corpus.references)
-    with MeteorProgram(java, jar, START_S + PER_CAPTION_S * captions) as program:
-        return (program.score(corpus),)
+    timeout_s = START_S + PER_CAPTION_S * sum(len(several) + 1 for several in corpus.references)
+    kept = _KEPT.get()
+    if kept is None:
+        with MeteorProgram(java, jar, timeout_s) as program:
+            return (program.score(corpus),)
+    return (kept.running(java, jar).score(corpus, timeout_s),)
+
+
+@contextmanager
+def kept_program() -> Iterator[None]:
+    """While this lasts the Java program, which takes seconds to start, answers for every corpus.
+
+    It is started when it is first asked, and ended with the outermost such context.
+    """
+    if _KEPT.get() is not None:
+        yield
+        return
+    kept = _Kept()
+    token = _KEPT.set(kept)
+    try:
+        yield
+    finally:
+        _KEPT.reset(token)
+        kept.stack.close()
+
+
+class _Kept:
+    """The one program that is kept running, if it is."""
+
+    def __init__(self) -> None:
+        self.stack = ExitStack()
+        self._program: MeteorProgram | None = None
+
+    def running(self, java: Path, jar: Path) -> MeteorProgram:
+        """The program, started again if it has ended or is another one."""
+        if self._program is None or not self._program.answers(java, jar):
+            self.stack.close()
+            self._program = self.stack.enter_context(MeteorProgram(java, jar, START_S))
+        return self._program
+
+
+_KEPT: ContextVar[_Kept | None] = ContextVar("kept METEOR program", default=None)
 
 
 def find_java() -> Path | None:
@@ -123,9 +165,7 @@ class MeteorProgram:
         except OSError as error:
             self._complaints.close()
             raise NotComputed(f"Java cannot be started: {error}") from error
-        self._watchdog = threading.Timer(self._timeout_s, self._give_up)
-        self._watchdog.daemon = True
-        self._watchdog.start()
+        self._watch()
         return self
 
     def __exit__(
@@ -142,18 +182,31 @@ class MeteorProgram:
                 assert stream is not None
                 stream.close()
 
-    def score(self, corpus: Corpus) -> float:
+    def answers(self, java: Path, jar: Path) -> bool:
+        """Whether it is this program and still runs."""
+        named = self._command[0] == str(java) and str(jar) in self._command
+        return named and not self._timed_out and self._process.poll() is None
+
+    def score(self, corpus: Corpus, timeout_s: float | None = None) -> float:
         """METEOR of one corpus; the process can be asked again.
+
+        ``timeout_s`` counts from here on; without it the time of the start counts on.
 
         Raises
         ------
         NotComputed
             If the program fails or has taken too long.
         """
+        if timeout_s is not None:
+            self._watchdog.cancel()
+            self._timeout_s = timeout_s
+            self._watch()
         pairs = zip(corpus.hypotheses, corpus.references, strict=True)
         asked = [_question(words, several) for words, several in pairs]
         counts = self._ask(asked, len(asked))
         answers = self._ask([f" {SEPARATOR} ".join(["EVAL", *counts])], len(counts) + 1)
+        if timeout_s is not None:
+            self._watchdog.cancel()  # until it is asked again
         try:
             return float(answers[-1])
         except ValueError:
@@ -178,6 +231,12 @@ class MeteorProgram:
         with suppress(OSError, ValueError):  # the process has ended: reading finds that out
             self._process.stdin.writelines(f"{line}\n" for line in lines)
             self._process.stdin.flush()
+
+    def _watch(self) -> None:
+        """Kill the process when its time is over."""
+        self._watchdog = threading.Timer(self._timeout_s, self._give_up)
+        self._watchdog.daemon = True
+        self._watchdog.start()
 
     def _give_up(self) -> None:
         self._timed_out = True

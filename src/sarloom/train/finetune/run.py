@@ -43,13 +43,15 @@ from .reconstruct import (
     watch,
 )
 from .result import MODEL, same_run, save_result
+from .room import saying_when_full
 from .scale import Pixels, joint_radiometry, speckle_of
 from .task import FinetuneTask, sentence
 from .texts import TextCache
+from .unpack import unpacked
 from .watch import Paint, Watcher
 
 Report = Callable[[str], None]
-PRIOR, COST, STATE = "class-images", "cost.json", "state"
+PRIOR, COST, STATE, UNPACKED = "class-images", "cost.json", "state", "base"
 LEAST_KEPT = 0.5
 """Share of the tiles' speckle that an autoencoder must give back to count as drawing it."""
 SPECKLE = {"own": "is drawn by the model", "none": "is laid on afterwards"}
@@ -108,6 +110,20 @@ def finetune(
     folders = [tiles] if isinstance(tiles, Path) else list(tiles)
     check_recipe(recipe, folders)
     check_tracking(recipe.tracking)
+    with saying_when_full(out):
+        return _finetune(recipe, folders, out, report, device, draw, paint)
+
+
+def _finetune(
+    recipe: FinetuneRecipe,
+    folders: list[Path],
+    out: Path,
+    report: Report,
+    device: str,
+    draw: Draw | None,
+    paint: Paint | None,
+) -> Path:
+    """``finetune`` once the recipe is known to be one."""
     if recipe.control != "off":
         from .methods.control_run import train_control
 
@@ -116,7 +132,9 @@ def finetune(
         return train_control(recipe, folders[0], out, report, device)
     files = locate_model(recipe.base)
     if files.is_single_file and is_whole(recipe):
-        raise InputError(f"{files.source} is a single file: full training needs a model folder")
+        out.mkdir(parents=True, exist_ok=True)
+        same_run(out, recipe, folders)
+        files = unpacked(files, out / UNPACKED, report)
     device = own_device(device)
     sets = [open_tiles(one, "train") for one in folders]
     settings = settings_of(recipe, [len(one) for one in sets])
