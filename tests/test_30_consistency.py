@@ -179,6 +179,12 @@ def test_a_folder_of_images_is_measured(tmp_path: Path) -> None:
         pixels = np.uint8(np.clip(amplitude / top * 255, 0, 255))
         Image.fromarray(pixels).save(tmp_path / f"{seed}.png")
     found = read_likeness(tmp_path)
+    gaps = np.zeros((128, 128), np.uint8)
+    gaps[:40] = pixels[:40, :128]
+    Image.fromarray(gaps).save(tmp_path / "9.png")  # its median is 0
+    with_gaps = read_likeness(tmp_path)
+    assert np.array_equal(with_gaps.quantiles_db, found.quantiles_db)
+    assert with_gaps.record == found.record
     assert found.record["images"] == 3
     assert found.oversampling == pytest.approx(1.5, abs=0.2)
     assert found.psf.oversampling == found.oversampling

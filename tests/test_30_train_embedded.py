@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -195,6 +196,14 @@ def test_a_run_keeps_its_tokenizer(trained: Path) -> None:
     assert keep_tokenizer(never, 600, trained / "tokenizer").get_vocab() == kept.get_vocab()
     for config in trained.rglob("tokenizer_config.json"):
         assert "local" not in config.read_text()
+
+
+def test_a_misspelt_focus_is_refused_before_anything_is_trained(tmp_path: Path) -> None:
+    count = len(TINY.stage_steps)
+    wrong = replace(TINY, stage_focus=(*[""] * (count - 1), "motorways:2"))
+    with pytest.raises(InputError, match="stage_focus: 'motorways:2'"):
+        train_embedded(wrong, tmp_path / "run", quiet)
+    assert not (tmp_path / "run").exists()
 
 
 def test_stages_of_different_lengths_are_refused() -> None:

@@ -95,6 +95,9 @@ def test_a_cascade_goes_from_coarse_to_fine(
     assert records[0]["looks"] == 0
     assert records[1]["looks"] == 1
     assert records[1]["input"]["file"] == str(stages[1])
+    # alone, the last stage would take its scene for a measured one
+    assert "--through 1.6,0.8" in records[1]["command"]
+    assert str(satellite) in records[1]["command"]
     assert correlation(read(stages[1])[0], given, 4) > 0.8
 
 
@@ -103,6 +106,9 @@ def test_spacings_are_checked_before_anything_is_drawn(
 ) -> None:
     with pytest.raises(InputError, match="no list of spacings"):
         translate(wanted(satellite, many, control, tmp_path, through="fine"))
+    for beyond in ("nan", "-1", "inf", "1.6,0.01"):
+        with pytest.raises(InputError, match=r"from 0\.05 to 50 m"):
+            translate(wanted(satellite, many, control, tmp_path, through=beyond))
     with pytest.raises(InputError, match="do not become finer"):
         translate(wanted(satellite, many, control, tmp_path, through="0.8,1.6"))
     with pytest.raises(InputError, match="and no others"):

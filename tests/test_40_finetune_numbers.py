@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,11 @@ import torch
 from safetensors.torch import load_file
 
 from chip_sets import chip_set
-from sarloom.errors import InputError
+from sarloom.errors import InputError, ModelError
 from sarloom.generate.record import options_of
 from sarloom.generate.run import generate
 from sarloom.models.load import load_model
+from sarloom.models.numbers import FOLDER, NumberEmbedding
 from sarloom.options.finetune import FinetuneRecipe
 from sarloom.tiles.store import open_tiles
 from sarloom.train.finetune.examples import tile_numbers
@@ -82,6 +84,25 @@ def test_the_result_is_told_and_its_images_say_so(
     assert (repeated.amplitude == several.amplitude).all()
     with pytest.raises(InputError, match="--polarization"):
         image(polarization="VV")
+
+
+def test_looks_that_are_laid_on_are_not_told(
+    tiny_models: dict[str, Path], tmp_path: Path
+) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(tiny_models["reflectivity"], model)
+    width = load_model(model).parts.unet.time_embedding.linear_2.out_features
+    numbers = NumberEmbedding(("looks",), width)
+    torch.nn.init.normal_(numbers.linear_2.weight)
+    numbers.save(model / FOLDER)
+    (plain,) = generate("a field", model=model, size=32, steps=1)
+    (said,) = generate("a field", model=model, size=32, steps=1, looks=1)
+    assert (plain.amplitude == said.amplitude).all()
+    assert (generate_again(plain.record).amplitude == plain.amplitude).all()
+
+    NumberEmbedding(("looks",), width // 2).save(model / FOLDER)
+    with pytest.raises(ModelError, match="another U-Net"):
+        load_model(model)
 
 
 def test_a_killed_run_ends_with_the_same_numbers(

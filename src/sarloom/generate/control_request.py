@@ -118,8 +118,13 @@ def parse_request(options: GenerateOptions) -> ControlRequest:
 
 
 def told_looks(request: ControlRequest, model: LoadedModel, looks: int | None) -> ControlRequest:
-    """With the looks that were asked for, if the model draws otherwise for other looks."""
-    if not looks or "looks" not in model.number_names:
+    """With the looks that were asked for, if the model draws otherwise for other looks.
+
+    One without speckle draws the same for all: its looks are laid on afterwards, and an image is
+    the same whether the usual one look was asked for or not.
+    """
+    laid_on = model.radiometry.speckle == "none"
+    if not looks or laid_on or "looks" not in model.number_names:
         return request
     NUMBERS["looks"].encode(looks)
     return dataclasses.replace(request, numbers={**request.numbers, "looks": looks})

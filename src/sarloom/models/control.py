@@ -111,7 +111,9 @@ class ControlLayout:
                 f"--control-model sketch={folder}"
             )
         try:
-            values = json.loads(path.read_text("utf-8"))
+            values = dict(json.loads(path.read_text("utf-8")))
+            if values.pop("numbers", None):  # as planes of its stack; empty in most old files
+                raise InputError("it reads numbers, which the U-Net is told now; train it again")
             layout = cls(**{**values, "kinds": tuple(values["kinds"])})
             check_kinds(layout.kinds, ())
         except (TypeError, ValueError, KeyError, InputError) as error:

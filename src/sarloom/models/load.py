@@ -154,6 +154,12 @@ def _numbers(folder: Path, unet: Any) -> NumberEmbedding | None:
 
     numbers = load_numbers(folder)
     if numbers is not None:
+        width = unet.time_embedding.linear_2.out_features
+        if numbers.width != width:
+            raise ModelError(
+                f"{folder / 'numbers'} belongs to another U-Net: it makes vectors of "
+                f"{numbers.width} values, the time embedding has {width}"
+            )
         numbers.attach(unet)
     return numbers
 

@@ -115,7 +115,7 @@ def stages(recipe: EmbeddedRecipe) -> list[tuple[int, int, LoopSettings]]:
     Raises
     ------
     InputError
-        If the stage keys have different lengths.
+        If the stage keys have different lengths, or a value out of its range.
     """
     whole = (recipe.stage_cells, recipe.stage_batch, recipe.stage_steps)
     shares = (recipe.stage_learning_rate, recipe.stage_cooldown)
@@ -128,6 +128,8 @@ def stages(recipe: EmbeddedRecipe) -> list[tuple[int, int, LoopSettings]]:
     for name in ("stage_focus", "stage_shift", "stage_tilted"):
         if len(getattr(recipe, name)) not in (0, len(recipe.stage_cells)):
             raise InputError(f"{name} must list as many stages as stage_cells, or none")
+    for focus in recipe.stage_focus:
+        factors_of(focus)
     if any(shift < 1.0 for shift in recipe.stage_shift):
         raise InputError("stage_shift must be at least 1 for every stage")
     if any(not 0.0 <= share < 1.0 for share in recipe.stage_tilted):
@@ -331,16 +333,15 @@ def _stage_data(
     return focused(data, recipe.stage_focus[number] if recipe.stage_focus else "")
 
 
-def focused(data: LatentSet, focus: str) -> LatentSet:
-    """The same set with some kinds drawn more often, as ``KIND:TIMES mixtures:TIMES``.
+def factors_of(focus: str) -> list[tuple[str, float]]:
+    """Kinds and how many times as often they are drawn, of ``KIND:TIMES mixtures:TIMES``.
 
     Raises
     ------
     InputError
         If an entry is no such pair or names no kind.
     """
-    factors = np.ones(len(data.captions))
-    kinds = np.array(data.kinds)
+    found = []
     for entry in focus.split():
         name, _, times = entry.partition(":")
         try:
@@ -351,6 +352,15 @@ def focused(data: LatentSet, focus: str) -> LatentSet:
             raise InputError(
                 f"stage_focus: {entry!r} is not KIND:TIMES, KIND+KIND:TIMES or mixtures:TIMES"
             )
+        found.append((name, factor))
+    return found
+
+
+def focused(data: LatentSet, focus: str) -> LatentSet:
+    """The same set with some kinds drawn more often, as of :func:`factors_of`."""
+    factors = np.ones(len(data.captions))
+    kinds = np.array(data.kinds)
+    for name, factor in factors_of(focus):
         chosen = np.char.find(kinds, "+") >= 0 if name == "mixtures" else kinds == name
         factors[chosen] *= factor
     shares = data.shares * factors

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def translate(options: TranslateOptions) -> list[Path]:
     """Draw a satellite scene as an airborne radar would see it; print the names of the files."""
-    from ..generate.large.translate import stages, translate_job, without_speckle
+    from ..generate.large.translate import command_of, stages, translate_job, without_speckle
 
     scene = _open(options.scene, options.channel)
     files: list[Path] = []
@@ -34,6 +34,9 @@ def translate(options: TranslateOptions) -> list[Path]:
                 stage = dataclasses.replace(stage, scene=files[0])
                 scene = without_speckle(_open(files[0], None), calibration)
             job = translate_job(stage, scene, _ground(scene), console.warn)
+            if files:
+                # what its scene is taken for is known within the whole call only
+                job.record["command"] = command_of("translate", options)
             calibration = str(job.record["calibration"])
             files = _make(job, "translate")
     return files

@@ -114,8 +114,9 @@ def _guides(
     """Controls of a call over the canvas; pictures are prepared whole, once, and kept on disk."""
     own = model.radiometry.spacing_m
     numbers = dict(request.numbers)
-    if own is not None and abs(float(numbers.get("spacing_m", -1.0)) - own) < 1e-6:
-        del numbers["spacing_m"]
+    usual = own is not None and abs(float(numbers.get("spacing_m", -1.0)) - own) < 1e-6
+    if usual and "spacing_m" not in model.number_names:
+        del numbers["spacing_m"]  # it needs no telling
     made: list[NDArray[np.float16]] = []
 
     def picture(index: int) -> Source:

@@ -16,6 +16,7 @@ Single pixels are never matched: their law is that of speckle, which is drawn ex
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,7 +88,7 @@ def read_likeness(folder: Path) -> Likeness:
     Raises
     ------
     InputError
-        If it is no folder, or holds no image.
+        If it is no folder, or no image in it has even ground; one that is mostly gaps is left out.
     FormatError
         If an image cannot be read.
     """
@@ -96,11 +97,15 @@ def read_likeness(folder: Path) -> Likeness:
     from ...evaluate.view import View
 
     images = ImageFolder(folder, PixelsSaid("amplitude", None, "--like"), MOST_IMAGES)
-    averaged, neighbours = [], []
+    averaged, neighbours, hashes = [], [], []
     for index in range(len(images)):
         image = images.image(index)
+        known = image.power[image.power > 0]
+        if known.size < image.power.size / 2:
+            continue  # its median is that of gaps
         power = np.where(np.isfinite(image.power), image.power, np.nanmedian(image.power))
         averaged.append(quantiles(multilook(np.asarray(power, np.float32), FACTOR)))
+        hashes.append(images.key(index))
         lags = correlation(View(image, 1.0 / float(np.median(power[power > 0]))))
         if np.isfinite(lags[:2]).all():
             neighbours.append(float(lags[:2].mean()))
@@ -108,8 +113,9 @@ def read_likeness(folder: Path) -> Likeness:
         raise InputError(f"--like {folder}: no image has even ground to measure its speckle in")
     rho = float(np.median(neighbours))
     over = oversampling_of(rho)
-    record = {"folder": str(folder), "images": len(images), "correlation": round(rho, 4),
-              "oversampling": round(over, 3)}  # fmt: skip
+    record = {"folder": str(folder), "images": len(averaged),
+              "sha256": hashlib.sha256("".join(hashes).encode()).hexdigest(),
+              "correlation": round(rho, 4), "oversampling": round(over, 3)}  # fmt: skip
     return Likeness(np.stack(averaged), round(over, 3), record)
 
 

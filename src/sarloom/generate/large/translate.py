@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 LARGEST_OUTPUT = 4 * LARGEST_SIDE
 """Pixels on a side of a result."""
 SPACING_TOLERANCE = 0.02
+SPACINGS_M = (0.05, 50.0)
+"""Least and largest that ``--through`` takes, as ``--spacing-m``."""
 SPECKLE_FREE_LOOKS = 1e4
 """Looks of a scene without speckle."""
 SIMULATED_MEAN = 2
@@ -100,7 +102,8 @@ def stages(options: TranslateOptions) -> list[TranslateOptions]:
     Raises
     ------
     InputError
-        If the spacings are misspelt or do not become finer, or the model cannot draw one of them.
+        If the spacings are misspelt, out of range or do not become finer, or the model cannot draw
+        one of them.
     """
     if options.through is None:
         return [options]
@@ -110,10 +113,13 @@ def stages(options: TranslateOptions) -> list[TranslateOptions]:
         raise InputError(
             f"--through {options.through!r} is no list of spacings, as 1.6,0.8"
         ) from None
+    low, high = SPACINGS_M
+    if not all(low <= one <= high for one in coarse):  # nor are they when they are no numbers
+        raise InputError(f"--through {options.through}: spacings lie from {low:g} to {high:g} m")
     model = _model(options)
     spacings = [_drawn_spacing(model, one) for one in coarse]
     spacings.append(_drawn_spacing(model, options.spacing_m))
-    if any(after >= before for before, after in pairwise(spacings)) or min(spacings) <= 0:
+    if any(after >= before for before, after in pairwise(spacings)):
         listed = ", ".join(f"{one:g}" for one in spacings)
         raise InputError(f"--through: spacings of {listed} m do not become finer")
     name = options.name or f"{options.scene.stem}-{options.to}"
@@ -126,6 +132,11 @@ def stages(options: TranslateOptions) -> list[TranslateOptions]:
             channel=options.channel if number == 0 else None,
         ))  # fmt: skip
     return found
+
+
+def command_of(task: str, options: TranslateOptions | RefineOptions) -> str:
+    """The command that makes a scene again."""
+    return command_line(task, options, always=("seed", "steps", "stride", "guidance"))
 
 
 def without_speckle(scene: Scene, calibration: str) -> Scene:
@@ -198,7 +209,7 @@ def _job(
     record = {
         "record": 1,
         "task": task,
-        "command": command_line(task, options, always=("seed", "steps", "stride", "guidance")),
+        "command": command_of(task, options),
         "software": f"sarloom {__version__}",
         "synthetic": True,
         "prompt": " ".join(options.prompt.split()),

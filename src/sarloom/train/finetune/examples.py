@@ -104,7 +104,10 @@ def tile_numbers(
             if value is not None and value == value:
                 # an enlarged tile is drawn with finer pixels
                 row[name] = value / enlarge if name == "spacing_m" else value
-                NUMBERS[name].encode(row[name])  # refuses what lies outside its range
+                try:
+                    NUMBERS[name].encode(row[name])
+                except InputError as error:
+                    raise InputError(f"{tiles.folder}, tile {index}: {error}") from error
         result.append(row)
     return result
 

@@ -158,8 +158,13 @@ def tile_examples(
         Variant(found.latents[n], n, found.captions[n], numbers[n]) for n in range(len(found))
     ]
     if found.mirrored is not None:
+        # no map has the mirrored ground, so where its range points is not told
+        told = [
+            {name: value for name, value in one.items() if name != "range_azimuth_deg"}
+            for one in numbers
+        ]
         variants += [
-            Variant(found.mirrored[n], n, found.captions[n], numbers[n], mirrored=True)
+            Variant(found.mirrored[n], n, found.captions[n], told[n], mirrored=True)
             for n in range(len(found))
         ]
     return ControlExamples(variants, pictures, side, legend_of(tiles.manifest))
