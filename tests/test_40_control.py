@@ -412,6 +412,22 @@ def test_a_control_of_another_version_of_the_base_is_doubted(
     assert "another version" in said[0]
 
 
+def test_controls_of_older_versions_are_read_or_say_what_to_do(tmp_path: Path) -> None:
+    ControlLayout(("sketch",), base="0").save(tmp_path)
+    path = tmp_path / "control.json"
+    about = json.loads(path.read_text())
+    path.write_text(json.dumps({**about, "numbers": []}))
+    assert ControlLayout.load(tmp_path) == ControlLayout(("sketch",), base="0")
+    for wrong, reason in (
+        ({**about, "numbers": ["spacing_m"]}, "train it again"),
+        ([1], "no description"),
+        ("text", "no description"),
+    ):
+        path.write_text(json.dumps(wrong))
+        with pytest.raises(ModelError, match=reason):
+            ControlLayout.load(tmp_path)
+
+
 def test_a_foreign_controlnet_needs_its_kind_named(
     tiny_models: dict[str, Path], picture: Path, tmp_path: Path
 ) -> None:

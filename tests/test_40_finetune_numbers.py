@@ -21,7 +21,7 @@ from sarloom.options.finetune import FinetuneRecipe
 from sarloom.tiles.store import open_tiles
 from sarloom.train.finetune.examples import tile_numbers
 from sarloom.train.finetune.run import finetune
-from sarloom.train.finetune.task import FinetuneTask
+from sarloom.train.finetune.task import FinetuneTask, number_embedding
 from tiny_models import save_model
 
 NAMES = ("spacing_m", "looks")
@@ -86,9 +86,7 @@ def test_the_result_is_told_and_its_images_say_so(
         image(polarization="VV")
 
 
-def test_looks_that_are_laid_on_are_not_told(
-    tiny_models: dict[str, Path], tmp_path: Path
-) -> None:
+def test_looks_that_are_laid_on_are_not_told(tiny_models: dict[str, Path], tmp_path: Path) -> None:
     model = tmp_path / "model"
     shutil.copytree(tiny_models["reflectivity"], model)
     width = load_model(model).parts.unet.time_embedding.linear_2.out_features
@@ -135,7 +133,14 @@ def test_a_model_that_is_told_goes_on_learning_them(
     further = finetune(recipe_of(model, numbers=("looks",)), tiles, tmp_path / "run", quiet, "cpu")
     assert load_model(further).number_names == NAMES
     with pytest.raises(InputError, match="only name these"):
-        finetune(recipe_of(model, numbers=("polarization",)), tiles, tmp_path / "no", quiet, "cpu")
+        number_embedding(load_model(model), ("polarization",))
+
+
+def test_a_number_that_no_tile_states_is_refused(tiles: Path, tmp_path: Path) -> None:
+    recipe = recipe_of(save_model(tmp_path / "base", "sd15"), numbers=("looks", "polarization"))
+    with pytest.raises(InputError, match=r"no tile of .* states polarization"):
+        finetune(recipe, tiles, tmp_path / "run", quiet, "cpu")
+    assert not (tmp_path / "run").exists()
 
 
 def test_enlarged_tiles_have_finer_pixels(tiles: Path) -> None:

@@ -222,7 +222,7 @@ def test_offset_noise_is_common_to_a_channel(base: Path) -> None:
     noises: list[torch.Tensor] = []
 
     def errors(task: FinetuneTask) -> Any:
-        def keep(x: Any, captions: Any, noise: torch.Tensor, t: Any) -> torch.Tensor:
+        def keep(x: Any, captions: Any, noise: torch.Tensor, t: Any, numbers: Any) -> torch.Tensor:
             noises.append(noise)
             return noise.mean(dim=(1, 2, 3))
 

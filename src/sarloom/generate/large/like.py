@@ -100,8 +100,7 @@ def read_likeness(folder: Path) -> Likeness:
     averaged, neighbours, hashes = [], [], []
     for index in range(len(images)):
         image = images.image(index)
-        known = image.power[image.power > 0]
-        if known.size < image.power.size / 2:
+        if np.mean(image.power > (image.floor or 0.0)) < 0.5:
             continue  # its median is that of gaps
         power = np.where(np.isfinite(image.power), image.power, np.nanmedian(image.power))
         averaged.append(quantiles(multilook(np.asarray(power, np.float32), FACTOR)))

@@ -144,10 +144,17 @@ def _detect(job: SceneJob, work: Work, tick: Tick) -> dict[str, Any]:
     read = raster.Reader(work.file(REFLECTIVITY))
     factor: Source | None = None
     measured: dict[str, Any] = {}
+
+    def passing(doing: str) -> Iterator[slice]:
+        """Blocks of one of several passes over the scene, each of which may take minutes."""
+        for rows in _blocks(height):
+            tick(rows.start, height, doing)
+            yield rows
+
     if job.level is not None:
         factor, measured["level"] = fit(
             job.level,
-            lambda: ((read(rows, slice(0, width)), rows.start) for rows in _blocks(height)),
+            lambda: ((read(rows, slice(0, width)), rows.start) for rows in passing("level")),
         )
 
     def level(rows: slice, columns: slice) -> FloatArray:
@@ -160,7 +167,7 @@ def _detect(job: SceneJob, work: Work, tick: Tick) -> dict[str, Any]:
         looks = job.looks or 1
 
         def drawn(tone: Tone) -> Iterator[FloatArray]:
-            for rows in _blocks(height):
+            for rows in passing("tones"):
                 yield speckled_power(
                     lambda r, c: tone(level(r, c)), job.shape, rows, whole, looks, job.seed, psf
                 )

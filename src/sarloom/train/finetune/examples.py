@@ -62,9 +62,11 @@ def load_examples(
     Raises
     ------
     InputError
-        If the split is empty, or tiles are smaller than the size or of several sizes.
+        If the split is empty, tiles are smaller than the size or of several sizes, or a number
+        lies outside its range.
     """
     tiles, pixels, side = tiles_of(model, folder, split, size, enlarge)
+    told = tile_numbers(tiles, numbers, enlarge) if numbers else ()
     key = data_key(tiles, pixels, model.fingerprint, [side, mirror])
     path = run / f"latents-{number}-{split}-{key}.safetensors"
     if not path.is_file():
@@ -81,7 +83,6 @@ def load_examples(
     for one, several, name in zip(*tiles.columns("text", "captions", "id").values(), strict=True):
         captions.append(list(several or ([one] if one else [])))
         ids.append(name)
-    told = tile_numbers(tiles, numbers, enlarge) if numbers else ()
     return Examples(found["latents"], captions, ids, found.get("mirrored"), told), pixels
 
 
@@ -110,6 +111,21 @@ def tile_numbers(
                     raise InputError(f"{tiles.folder}, tile {index}: {error}") from error
         result.append(row)
     return result
+
+
+def check_stated(sets: Sequence[TileSet], names: Sequence[str]) -> None:
+    """Check that there is something to learn each number from.
+
+    Raises
+    ------
+    InputError
+        If no tile states one of them.
+    """
+    for name in names:
+        values = (value for tiles in sets for value in tiles.columns(name)[name])
+        if not any(value is not None and value == value for value in values):
+            folders = ", ".join(str(tiles.folder) for tiles in sets)
+            raise InputError(f"numbers: no tile of {folders} states {name}: leave it out")
 
 
 def tiles_of(

@@ -23,7 +23,7 @@ from ...tiles.store import open_tiles
 from ..checkpoint import checkpoints, load_tensors, part_of
 from ..loop import LoopSettings, check_tracking, is_main_process, run
 from ..sharding import sharding_asked
-from .examples import Examples, class_examples, load_examples
+from .examples import Examples, check_stated, class_examples, load_examples
 from .plan import (
     check_recipe,
     cost_of,
@@ -137,6 +137,7 @@ def _finetune(
         files = unpacked(files, out / UNPACKED, report)
     device = own_device(device)
     sets = [open_tiles(one, "train") for one in folders]
+    check_stated(sets, recipe.numbers)
     settings = settings_of(recipe, [len(one) for one in sets])
     figures = None
     if not files.is_single_file:
