@@ -82,6 +82,12 @@ def test_the_result_is_told_and_its_images_say_so(
     assert (several.sigma_nought != plain.sigma_nought).any()
     repeated = generate_again(several.record)
     assert (repeated.amplitude == several.amplitude).all()
+    warnings: list[str] = []
+    generate("a field", model=model, size=32, steps=1, spacing_m=0.5, on_warning=warnings.append)
+    assert [one for one in warnings if "--spacing-m 0.5: the model learned 1 to 1" in one]
+    warnings.clear()
+    generate("a field", model=model, size=32, steps=1, spacing_m=1.0, on_warning=warnings.append)
+    assert not [one for one in warnings if "learned" in one]
     with pytest.raises(InputError, match="--polarization"):
         image(polarization="VV")
 

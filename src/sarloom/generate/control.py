@@ -109,11 +109,12 @@ class Controls:
 
     def doubts(self, model: LoadedModel) -> list[str]:
         """Why a control may lead less well than it was trained to."""
-        return [
+        others = [
             f"the control in {one.folder} was trained over another version of {model.source}"
             for one in self._loaded.values()
             if one.layout.base not in ("", model.fingerprint)
         ]
+        return others + model.number_doubts(self.request.numbers)
 
     def record(self) -> dict[str, Any]:
         """What the images of a call hang on, for their record."""

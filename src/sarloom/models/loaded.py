@@ -94,6 +94,10 @@ class LoadedModel:
         """Numbers of the acquisition that the model itself can be told."""
         return () if self.parts.numbers is None else self.parts.numbers.names
 
+    def number_doubts(self, numbers: Mapping[str, float | str]) -> list[str]:
+        """Which numbers lie outside what the model learned."""
+        return [] if self.parts.numbers is None else self.parts.numbers.doubts(numbers)
+
     @contextmanager
     def telling(self, numbers: Mapping[str, float | str], prompts: int) -> Iterator[None]:
         """Within, the U-Net draws with these numbers; those that it does not know are left out.

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,8 @@ class NumberEmbedding(nn.Module):
         # an untrained embedding changes nothing
         nn.init.zeros_(self.linear_2.weight)
         nn.init.zeros_(self.linear_2.bias)
+        self.learned: dict[str, tuple[float, float]] = {}
+        """Least and greatest value of each number that it was trained with."""
         self._told: torch.Tensor | None = None
 
     def forward(self, values: Sequence[Values]) -> torch.Tensor:
@@ -97,6 +99,17 @@ class NumberEmbedding(nn.Module):
         finally:
             self._told = None
 
+    def doubts(self, values: Values) -> list[str]:
+        """Which of these numbers lie outside what was learned."""
+        said = []
+        for name, (least, most) in self.learned.items():
+            if name in values and not least <= float(values[name]) <= most:
+                said.append(
+                    f"{NUMBERS[name].flag} {float(values[name]):g}: the model learned {least:.3g} "
+                    f"to {most:.3g}; beyond that it guesses"
+                )
+        return said
+
     def save(self, folder: Path) -> None:
         """Write ``config.json`` and half-precision weights into a folder."""
         from safetensors.torch import save_file
@@ -105,9 +118,20 @@ class NumberEmbedding(nn.Module):
         weights = {k: v.detach().half().contiguous() for k, v in self.state_dict().items()}
         with write_aside(folder / "model.safetensors") as aside:
             save_file(weights, aside)
-        described = {"numbers": list(self.names), "width": self.width}
+        described = {"numbers": list(self.names), "width": self.width, "learned": self.learned}
         with write_aside(folder / "config.json") as aside:
             aside.write_text(json.dumps(described, indent=2) + "\n", "utf-8")
+
+
+def ranges_of(values: Iterable[Values]) -> dict[str, tuple[float, float]]:
+    """Least and greatest value of each number, but of directions and polarisations."""
+    found: dict[str, tuple[float, float]] = {}
+    for one in values:
+        for name, value in one.items():
+            if NUMBERS[name].channels == 1:
+                least, most = found.get(name, (math.inf, -math.inf))
+                found[name] = min(least, float(value)), max(most, float(value))
+    return found
 
 
 def load_numbers(folder: Path) -> NumberEmbedding | None:
@@ -127,6 +151,8 @@ def load_numbers(folder: Path) -> NumberEmbedding | None:
     try:
         described = json.loads((place / "config.json").read_text("utf-8"))
         made = NumberEmbedding(described["numbers"], int(described["width"]))
+        for name, (least, most) in described.get("learned", {}).items():
+            made.learned[name] = (float(least), float(most))
         weights = load_file(place / "model.safetensors")
         made.load_state_dict({k: v.float() for k, v in weights.items()})
     except (

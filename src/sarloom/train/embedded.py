@@ -25,7 +25,7 @@ from ..models.architecture import (
     make_unet,
 )
 from ..models.export import save_model
-from ..models.numbers import NumberEmbedding
+from ..models.numbers import NumberEmbedding, ranges_of
 from ..models.radiometry import Radiometry
 from ..models.tokenizer import keep_tokenizer
 from ..options.recipe import EmbeddedRecipe
@@ -70,6 +70,8 @@ def train_embedded(recipe: EmbeddedRecipe, out: Path, report: Report, workers: i
     tokenizer = keep_tokenizer(lambda: tokenizer_texts(data), VOCABULARY, out / "tokenizer")
     tilted = make_tilted(recipe, autoencoder, out, report, workers)
     denoiser = train_denoiser(recipe, data, tilted, tokenizer, out, report)
+    told = [*data.numbers, *(tilted.numbers if tilted is not None else ())]
+    denoiser.numbers.learned = ranges_of(told)
     model = out / "model"
     save_model(
         model,

@@ -109,11 +109,12 @@ class Guides:
 
     def doubts(self) -> list[str]:
         """Why a control may lead less well than it was trained to."""
-        return [
+        others = [
             f"the control in {one.folder} was trained over another version of {self.model.source}"
             for one in self._loaded.values()
             if one.layout.base not in ("", self.model.fingerprint)
         ]
+        return others + self.model.number_doubts(self.numbers)
 
     def record(self) -> list[dict[str, Any]]:
         """Networks and weights, for the record of a scene."""

@@ -14,7 +14,7 @@ from torch.utils.checkpoint import checkpoint
 
 from ...errors import InputError
 from ...models.loaded import LoadedModel, TextCondition
-from ...models.numbers import NumberEmbedding
+from ...models.numbers import NumberEmbedding, ranges_of
 from ...options.finetune import FinetuneRecipe
 from ..loop import Draw, Group
 from .examples import Examples
@@ -52,6 +52,9 @@ class FinetuneTask:
         )
         self.parts = attach(model, recipe)
         self.numbers = number_embedding(model, recipe.numbers) if recipe.numbers else None
+        if self.numbers is not None:
+            told = [one for examples in self.buckets for one in examples.numbers]
+            self.numbers.learned |= ranges_of(told)
         self.module: Any = Networks(model, self.parts, self.numbers)
         self._walk = Walk([len(one) for one in self.buckets], recipe.batch, recipe.seed)
         self.trains_text = recipe.text_encoder != "off" or bool(recipe.token)
