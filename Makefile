@@ -60,7 +60,9 @@ docs: $(STAMP)
 
 bench: $(STAMP)
 	@for script in benchmarks/*.py; do \
-	  echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+	  echo "== $$script"; $(BIN)/python "$$script"; code=$$?; \
+	  if [ $$code = 2 ]; then echo "   it needs arguments: see its first lines"; \
+	  elif [ $$code != 0 ]; then exit $$code; fi; done
 
 clean:
 	rm -rf $(VENV) build dist out runs .pytest_cache .mypy_cache .ruff_cache .hypothesis \

@@ -35,7 +35,7 @@ from train_on_generated import (
     sheet,
 )
 
-from sarloom.evaluate.classifier import Budget, accuracy, train_classifier
+from sarloom.evaluate.classifier import USUAL, accuracy, train_classifier
 from sarloom.files import write_aside
 from sarloom.models.adapters import Adapters, parse_adapters
 from sarloom.models.load import load_model
@@ -198,7 +198,7 @@ def main() -> None:
     }
     whole = read_chips(args.chips)
     train, test = whole.of("train"), whole.of("test")
-    judge = train_classifier(*train, len(whole.classes), 0, Budget(args.judge_steps))
+    judge = train_classifier(*train, len(whole.classes), 0, replace(USUAL, steps=args.judge_steps))
     print(f"the judge, trained on all real chips, names {accuracy(judge, *test)[0]:.3f} of test")
     lines = []
     for method in methods(args.ranks):
@@ -235,7 +235,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--memorised", type=int, default=20, help="images compared with all tiles")
     parser.add_argument("--count", type=int, default=10, help="chips to draw of each class")
     parser.add_argument("--draw-steps", type=int, default=16, help="of denoising")
-    parser.add_argument("--judge-steps", type=int, default=Budget.steps)
+    parser.add_argument("--judge-steps", type=int, default=USUAL.steps)
     return parser.parse_args()
 
 

@@ -15,7 +15,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,8 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from sarloom.evaluate.classifier import Budget, accuracy, train_classifier
+from sarloom.evaluate.classifier import USUAL, accuracy, train_classifier
+from sarloom.evaluate.fitting import Budget
 from sarloom.files import sha256_of, write_aside
 from sarloom.generate.run import generate
 from sarloom.generate.sample import encode_prompts, guide, initial_noise
@@ -354,7 +355,7 @@ def main() -> None:
     same_settings(work, args)
     train, test = real.thinned(args.share), real.of("test")
     print(f"{train.sum()} training chips, {len(test[0])} test chips, of {len(real.labels)}")
-    scores = Scores(work / "scores.json", Budget(args.classifier_steps))
+    scores = Scores(work / "scores.json", replace(USUAL, steps=args.classifier_steps))
     tiles = make_tiles(real, args.share, work / "tiles")
     autoencoder = fine_tune("embedded-chips-autoencoder.toml", tiles, work / "autoencoder", args.ae)
     changes = {"base": str(autoencoder), **args.unet}
@@ -433,7 +434,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--choice-count", type=int, default=48, help="per class, to choose by")
     parser.add_argument("--steps", type=int, default=16, help="of denoising")
     parser.add_argument("--repeats", type=int, default=3, help="seeds of the classifier")
-    parser.add_argument("--classifier-steps", type=int, default=Budget.steps)
+    parser.add_argument("--classifier-steps", type=int, default=USUAL.steps)
     parser.add_argument("--reconstructions", action="store_true", help="score the autoencoder too")
     parser.add_argument("--ae-steps", type=int, default=0, help="of the autoencoder; 0: recipe's")
     parser.add_argument("--unet-steps", type=int, default=0, help="of the denoiser; 0: recipe's")

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import argparse
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sarloom.evaluate.segmenter import Budget, save_segmenter, train_segmenter
+from sarloom.evaluate.segmenter import USUAL, save_segmenter, train_segmenter
 from sarloom.files import sha256_of
 from sarloom.generate.speckled import lay_speckle
 from sarloom.models.embedded import embedded_model_path
@@ -63,7 +64,7 @@ def main() -> None:
         if step % 50 == 0 or step == 10:
             print(f"step {step}: loss {loss:.3f}, {time.monotonic() - began:.0f} s", flush=True)
 
-    budget = Budget(wanted.steps)
+    budget = replace(USUAL, steps=wanted.steps)
     network = train_segmenter(power, maps, len(LABELS), wanted.seed, budget, tick)
     path = wanted.out / "segmenter.safetensors"
     save_segmenter(network, path, budget, wanted.seed)

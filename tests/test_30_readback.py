@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from sarloom.evaluate.readback import (
     mean_iou,
 )
 from sarloom.evaluate.segmenter import (
-    Budget,
+    USUAL,
     load_segmenter,
     read_map,
     save_segmenter,
@@ -73,7 +74,7 @@ def maps_and_images(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 def test_a_segmenter_reads_maps_and_can_be_kept(tmp_path: Path) -> None:
     power, maps = maps_and_images(24, 0)
-    budget = Budget(steps=40, batch=4)
+    budget = replace(USUAL, steps=40, batch=4)
     losses: list[float] = []
     network = train_segmenter(power, maps, 3, 0, budget, lambda step, loss: losses.append(loss))
     assert losses[-1] < 0.5 * losses[0]

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import rasterio
+import torch
 from PIL import Image
 
 from sarloom.errors import InputError
 from sarloom.generate.info import read_info
 from sarloom.generate.large.like import quantiles, read_likeness
 from sarloom.models.control import ControlLayout
+from sarloom.models.load import load_model
+from sarloom.models.numbers import NumberEmbedding
 from sarloom.options.refine import RefineOptions
 from sarloom.options.translate import TranslateOptions
 from sarloom.sar.multilook import multilook
@@ -67,8 +71,6 @@ def correlation(fine: np.ndarray, coarse: np.ndarray, factor: int) -> float:
 @pytest.fixture(scope="module")
 def many(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny model, said to draw whatever spacing is asked for."""
-    import shutil
-
     folder = tmp_path_factory.mktemp("models") / "many"
     shutil.copytree(base, folder)
     about = json.loads((folder / "radiometry.json").read_text())
@@ -137,6 +139,31 @@ def test_consistency_is_kept_and_said(
         assert record["consistency"] == consistency
     assert record["level"]["left_over_db"] < 1.5
     assert found["exact"] > max(0.95, found["level"])
+
+
+def test_a_scene_is_refined_in_the_geometry_it_states(base: Path, tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    shutil.copytree(base, told)
+    width = load_model(base).parts.unet.time_embedding.linear_2.weight.shape[0]
+    numbers = NumberEmbedding(("incidence_angle_deg", "looks"), width)
+    torch.manual_seed(0)
+    torch.nn.init.normal_(numbers.linear_2.weight)
+    numbers.save(told / "numbers")
+    scene = save_scene(tmp_path / "scene.tif", np.full((64, 64), 0.05), 0.35)  # says 35 degrees
+
+    def made(model: Path) -> tuple[np.ndarray, Any]:
+        options = RefineOptions(
+            scene, model=str(model), out=tmp_path / model.name, steps=2, weight=0.0, strength=1.0,
+            looks=0,
+        )  # fmt: skip
+        files = refine(options)
+        return read(files[0])[0], read_info(files[0]).record
+
+    plain, record = made(base)
+    assert record["told"] == {}
+    led, record = made(told)
+    assert record["told"] == {"incidence_angle_deg": 35.0}
+    assert not np.allclose(plain, led)
 
 
 def test_refining_towards_measured_images(base: Path, tmp_path: Path) -> None:

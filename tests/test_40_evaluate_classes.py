@@ -19,7 +19,7 @@ from sarloom.evaluate.findings import findings_of
 from sarloom.evaluate.harness import Row, evaluate
 from sarloom.evaluate.image import ClassMap, RadarImage
 from sarloom.evaluate.kept import identity
-from sarloom.evaluate.report import make_report
+from sarloom.evaluate.report import make_report, verdict
 from sarloom.evaluate.summaries.glcm import cooccurrence
 from sarloom.evaluate.summaries.speckle import phase
 from sarloom.evaluate.table import Images
@@ -155,7 +155,29 @@ def test_another_model_is_another_summary(tmp_path: Path) -> None:
     assert len(found) == 4 and "" not in found
 
 
+def test_one_class_that_is_everything_says_nothing_new() -> None:
+    whole = ClassMap(np.zeros((64, 64), np.uint8), {0: "images"})
+    images = [RadarImage(f"{n}", mapped(n).power, classes=whole) for n in range(3)]
+    assert common_classes(Made("real", images), Made("generated", images)) == ()
+    # of a set that has other things as well it is a class like any other
+    assert "grass" in common_classes(
+        Made("real", [mapped(n) for n in range(3)]), Made("generated", [mapped(9)])
+    )
+
+
 # what figures are worth
+
+
+def test_between_the_same_and_different_lies_perhaps() -> None:
+    real = [mapped(seed) for seed in range(20)]
+    said = []
+    for factor in np.linspace(1.0, 1.5, 11):
+        levels = LEVELS * (1.0, 1.0, factor)
+        rows = class_rows(real, [mapped(seed, levels) for seed in range(50, 70)])
+        said.append(verdict(rows["class_roof_db"]))
+    assert said[0] == "same" and said[-1] == "differs" and "perhaps" in said
+    order = ["same", "perhaps", "differs"]
+    assert said == sorted(said, key=order.index)
 
 
 def test_few_images_are_not_called_equal() -> None:

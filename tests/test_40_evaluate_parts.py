@@ -8,8 +8,8 @@ from scipy import ndimage
 
 from evaluate_faults import Made
 from sarloom.errors import InputError
-from sarloom.evaluate.classifier import Budget
 from sarloom.evaluate.clusters import ClusterLaw, cluster_metrics, find_clusters
+from sarloom.evaluate.fitting import Budget
 from sarloom.evaluate.harness import Row, evaluate
 from sarloom.evaluate.image import RadarImage
 from sarloom.evaluate.pairs import PAIRS, averaged, compare, pair_tables, pairs_of, ssim, two_draws
@@ -158,7 +158,7 @@ def test_generated_images_of_the_wrong_class_are_worth_less() -> None:
     names = [one.name for one in real.images]
     scores = {}
     for swap in (False, True):
-        tables = usefulness(real, of(swap, 300), (names, names), 0, Budget(30, 12, 4e-3))
+        tables = usefulness(real, of(swap, 300), (names, names), 0, Budget(30, 12, 4e-3, 0.02))
         (row,) = evaluate(*tables, (USEFULNESS,), draws=40)
         scores[swap] = row
     assert scores[False].real > 0.9 and scores[False].generated > 0.9

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ModelError
 from ..files import sha256_of
-from .captioners.base import device_of, quiet
+from ..libraries import quiet_transformers
+from .captioners.base import device_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -40,7 +41,7 @@ class ClipRanker:
         self.name = spec
         self.device = device_of(device)
         try:
-            with quiet():
+            with quiet_transformers():
                 self.model: Any = CLIPModel.from_pretrained(spec).to(self.device).eval()
                 self.tokenizer: Any = CLIPTokenizerFast.from_pretrained(spec)
                 self.images: Any = _image_processor(spec)

@@ -6,11 +6,12 @@ speckled and softened at random, so that neither brightness nor sharpness nor gr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .fitting import Budget, fit
 
 if TYPE_CHECKING:
     import torch
@@ -24,13 +25,8 @@ FLOOR = 1e-2
 """Power added before the logarithm, over the power of a chip's median."""
 
 
-@dataclass(frozen=True)
-class Budget:
-    """The same for every training set."""
-
-    steps: int = 600
-    batch: int = 64
-    learning_rate: float = 2e-3
+USUAL = Budget(steps=600, batch=64, learning_rate=2e-3, weight_decay=0.02)
+"""The same for every training set."""
 
 
 def train_classifier(
@@ -43,25 +39,18 @@ def train_classifier(
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     network = make_network(classes)
-    optimiser = torch.optim.AdamW(network.parameters(), budget.learning_rate, weight_decay=0.02)
-    pace = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, budget.learning_rate, total_steps=budget.steps
-    )
     members = [np.flatnonzero(labels == one) for one in range(classes)]
-    network.train()
-    for _ in range(budget.steps):
+
+    def loss_of(step: int) -> torch.Tensor:
         wanted = rng.integers(0, classes, budget.batch)
         chosen = [int(rng.choice(members[one])) for one in wanted]
         with torch.autocast("cpu", torch.bfloat16):
             scores = network(as_seen(changed(power[chosen], rng)))
-        loss = functional.cross_entropy(
+        return functional.cross_entropy(
             scores.float(), torch.from_numpy(wanted), label_smoothing=0.05
         )
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
-        pace.step()
-    return network.eval()
+
+    return fit(network, budget, loss_of)
 
 
 def named(network: nn.Module, power: NDArray[np.float32]) -> NDArray[np.int64]:

@@ -12,6 +12,7 @@ Verdict
     'differs' if a property's difference is so many deviations of its draws that chance alone would
     have it once in 2000 (3.5 for many images, 4.5 for ten) and exceeds that of two halves; for a
     distance, if matched minus floor is (for precision, recall and their like, in either direction).
+    'perhaps' if the same holds of 1.96 deviations only: one figure in twenty does by chance.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ SPLITS = 12
 _CHANCE = 2.5e-4
 """Of a deviation so large to one side: with sixty figures, one report in thirty has a false one."""
 _TINY = 1e-9
+_USUAL = 1.96
+"""Deviations of a 95 % interval."""
 
 
 @dataclass(frozen=True)
@@ -65,13 +68,15 @@ class Row:
     """A score, such as precision: below its floor is as strange as above."""
     fewest: int = 0
     """Images of each set that it takes."""
+    perhaps: bool = False
+    """Beyond its 95 % interval and its floor, but not so far that chance is ruled out."""
     within: tuple[float, float] = (-math.inf, math.inf)
     """No interval goes beyond: a share lies between 0 and 1."""
 
     @property
     def interval(self) -> tuple[float, float]:
         """95 % interval."""
-        half = 1.96 * self.deviation
+        half = _USUAL * self.deviation
         least, most = self.within
         return max(self.value - half, least), min(self.value + half, most)
 
@@ -197,13 +202,16 @@ def _row(
         above = value.value - floor if metric.at_full_size else above
         above = abs(above) if metric.two_sided else above
         spread = float(floors.std()) if len(floors) else float("nan")
-        differs = above > needed * deviation and above > 2 * spread and above > _TINY
+        clear = above > 2 * spread and above > _TINY
     else:
-        differs = abs(value.value) > max(needed * deviation, _TINY) and abs(value.value) > floor
+        above = abs(value.value)
+        clear = above > floor and above > _TINY
+    differs, perhaps = (clear and above > times * deviation for times in (needed, _USUAL))
     return Row(
         section=metric.section, key=key, title=figure.title, unit=figure.unit,
         distance=metric.distance, value=value.value, deviation=deviation, floor=floor,
         matched=float(matched.mean()) if len(matched) else float("nan"), differs=bool(differs),
+        perhaps=bool(perhaps and not differs),
         real=value.real, generated=value.generated, images=images, split=half, warnings=warnings,
         two_sided=metric.two_sided, fewest=metric.fewest, within=(figure.least, figure.most),
     )  # fmt: skip

@@ -33,7 +33,7 @@ h1 { font-size: 1.6rem; margin-bottom: .2rem; } h2 { font-size: 1.2rem; margin: 
 table { border-collapse: collapse; width: 100%; font-size: .87rem; }
 th, td { text-align: right; padding: .25rem .5rem; border-bottom: 1px solid var(--line); }
 th:first-child, td:first-child { text-align: left; } td.differs { color: var(--bad); }
-td.same { color: var(--ok); } td.few { color: #8a5a00; }
+td.same { color: var(--ok); } td.few, td.perhaps { color: #8a5a00; }
 td:not(:first-child) { white-space: nowrap; } .facts td:not(:first-child) { white-space: normal; }
 tbody tr:has(td):hover { background: #f6f6f6; } th[colspan] { padding-top: 1rem; }
 .score { display: grid; grid-template-columns: repeat(auto-fill, minmax(11.5rem, 1fr)); gap: .5rem;
@@ -125,7 +125,8 @@ white at mean + 3 standard deviations.</p>
 of the real set ({report.rows[0].split} images each), and <em>matched</em> the generated images in
 that number against one half. Of a property the value is generated minus real. Intervals hold 95 %,
 from bootstrap draws of whole images. <em>differs</em>: farther out than chance brings one figure in
-2000, and beyond the floor.</p>
+2000, and beyond the floor; <em>perhaps</em>: beyond floor and 95 % interval, as chance brings one
+in twenty.</p>
 {_table(report)}
 <h2>Pictures</h2>{figures}
 <h2>What this rests on</h2>{_facts(report)}

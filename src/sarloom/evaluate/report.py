@@ -217,7 +217,7 @@ def verdict(row: Row) -> str:
     """One word for the table."""
     if row.warnings:
         return "differs (few images)" if row.differs else "few images"
-    return "differs" if row.differs else "same"
+    return "differs" if row.differs else "perhaps" if row.perhaps else "same"
 
 
 def _plain_row(row: Row) -> dict[str, Any]:

@@ -8,7 +8,7 @@ that misses the level of a surface shall be told so.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ..errors import FormatError
 from ..files import write_aside
+from .fitting import Budget, fit
 
 if TYPE_CHECKING:
     import torch
@@ -35,13 +36,7 @@ RARE = 0.35
 """Weight of a class: its share of pixels to minus this."""
 
 
-@dataclass(frozen=True)
-class Budget:
-    """How long a segmenter is trained."""
-
-    steps: int = 1150
-    batch: int = 8
-    learning_rate: float = 3e-3
+USUAL = Budget(steps=1150, batch=8, learning_rate=3e-3, weight_decay=0.01)
 
 
 def train_segmenter(
@@ -67,24 +62,18 @@ def train_segmenter(
     network = make_network(classes)
     shares = np.bincount(maps.ravel(), minlength=classes) / maps.size
     weights = torch.from_numpy((np.maximum(shares, 1e-4) ** -RARE).astype(np.float32))
-    optimiser = torch.optim.AdamW(network.parameters(), budget.learning_rate, weight_decay=0.01)
-    pace = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, budget.learning_rate, total_steps=budget.steps
-    )
-    network.train()
-    for step in range(budget.steps):
+
+    def loss_of(step: int) -> torch.Tensor:
         chosen = rng.integers(0, len(power), budget.batch)
         image, wanted = _changed(power[chosen], maps[chosen], rng)
         with torch.autocast("cpu", torch.bfloat16):
             scores = network(as_seen(image))
         loss = functional.cross_entropy(scores.float(), torch.from_numpy(wanted), weights)
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
-        pace.step()
         if tick is not None:
             tick(step + 1, loss.item())
-    return network.eval()
+        return loss
+
+    return fit(network, budget, loss_of)
 
 
 def read_map(network: nn.Module, power: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..sar.multilook import multilook
-from .classifier import Budget, named, train_classifier
+from .classifier import USUAL, named, train_classifier
 from .collect import ImageSet, Tick
+from .fitting import Budget
 from .metrics.base import Figure, Metric, property_of
 from .table import Images
 
@@ -80,7 +81,7 @@ def usefulness(
     -------
     Two tables over the same test images.
     """
-    budget = budget or Budget()
+    budget = budget or USUAL
     classes = classes_of(*names)
     rng = np.random.default_rng(seed)
     train, test, made = _split(names, classes, rng)

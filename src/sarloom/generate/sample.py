@@ -138,50 +138,32 @@ def denoise(
     controls: Controls | None = None,
 ) -> torch.Tensor:
     """Run the reverse process over ``times``; returns the clean latent."""
-    takes_generator = "generator" in inspect.signature(scheduler.step).parameters
-    extra = {"generator": generator} if takes_generator else {}
-    with model.telling({} if controls is None else controls.request.numbers, len(text.context)):
-        return _steps(
-            model, scheduler, latents, times, text, added, guidance, extra, on_step, adapters,
-            controls,
-        )  # fmt: skip
-
-
-def _steps(
-    model: LoadedModel,
-    scheduler: Any,
-    latents: torch.Tensor,
-    times: torch.Tensor,
-    text: TextCondition,
-    added: dict[str, torch.Tensor] | None,
-    guidance: float,
-    extra: dict[str, Any],
-    on_step: OnStep | None,
-    adapters: Adapters | None,
-    controls: Controls | None,
-) -> torch.Tensor:
     import torch
 
+    takes_generator = "generator" in inspect.signature(scheduler.step).parameters
+    extra = {"generator": generator} if takes_generator else {}
     unet, guided = model.parts.unet, text.context.shape[0] == 2
-    for index, t in enumerate(times):
-        if adapters is not None:
-            adapters.at(index / len(times))
-        z = scheduler.scale_model_input(latents, t).to(model.dtype)
-        z = torch.cat([z, z]) if guided else z
-        led = {} if controls is None else controls.at(z, t, text, added, index / len(times))
-        epsilon = unet(
-            z,
-            t,
-            encoder_hidden_states=text.context,
-            added_cond_kwargs=added,
-            return_dict=False,
-            **led,
-        )[0].float()
-        if guided:
-            epsilon = guide(epsilon, guidance)
-        latents = scheduler.step(epsilon, t, latents, return_dict=False, **extra)[0]
-        if on_step is not None:
-            on_step(index + 1, len(times))
+    numbers = {} if controls is None else controls.request.numbers
+    with model.telling(numbers, len(text.context)):
+        for index, t in enumerate(times):
+            if adapters is not None:
+                adapters.at(index / len(times))
+            z = scheduler.scale_model_input(latents, t).to(model.dtype)
+            z = torch.cat([z, z]) if guided else z
+            led = {} if controls is None else controls.at(z, t, text, added, index / len(times))
+            epsilon = unet(
+                z,
+                t,
+                encoder_hidden_states=text.context,
+                added_cond_kwargs=added,
+                return_dict=False,
+                **led,
+            )[0].float()
+            if guided:
+                epsilon = guide(epsilon, guidance)
+            latents = scheduler.step(epsilon, t, latents, return_dict=False, **extra)[0]
+            if on_step is not None:
+                on_step(index + 1, len(times))
     return latents
 
 

@@ -10,12 +10,13 @@ import torch
 
 from .. import __version__
 from ..captions.captioners import find_captioner
-from ..captions.captioners.base import BeamCaptioner, device_of, load_model, quiet
+from ..captions.captioners.base import BeamCaptioner, device_of, load_model
 from ..captions.captioners.locate import CaptionerFiles, locate_captioner
 from ..captions.metrics import Programs
 from ..captions.metrics.meteor import find_jar
 from ..errors import InputError
 from ..files import sha256_of, write_aside
+from ..libraries import quiet_transformers
 from ..options.captions_train import TrainCaptionsOptions
 from ..options.table import as_plain
 from .captioner_report import Results, score_captioner
@@ -65,7 +66,7 @@ def train_captioner(options: TrainCaptionsOptions, report: Report) -> Results:
     task = CaptionerTask(model, processor, examples)
 
     def save(folder: Path) -> None:
-        with quiet():
+        with quiet_transformers():
             model.save_pretrained(folder, safe_serialization=True)
             processor.save_pretrained(folder)
         (folder / "sarloom.json").write_text((options.out / "settings.json").read_text())

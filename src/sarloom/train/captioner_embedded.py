@@ -18,9 +18,9 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn import functional
 
-from ..captions.captioners.base import quiet
 from ..errors import InputError
 from ..files import write_aside
+from ..libraries import quiet_transformers
 from ..options.captioner_recipe import CaptionerRecipe
 from ..options.table import as_plain
 from ..simulate.kinds import KINDS
@@ -131,7 +131,7 @@ def settings_of(recipe: CaptionerRecipe) -> LoopSettings:
 def save_captioner(model: Any, processor: Any, folder: Path) -> Path:
     """Write a captioner in half precision, as stock ``transformers`` reads it."""
     folder.mkdir(parents=True, exist_ok=True)
-    with quiet():
+    with quiet_transformers():
         model.half().save_pretrained(folder, safe_serialization=True)
         processor.save_pretrained(folder)
     model.float()

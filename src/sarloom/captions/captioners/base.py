@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ...errors import InputError, ModelError
+from ...libraries import quiet_transformers
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -193,29 +193,11 @@ def opening(files: CaptionerFiles) -> Iterator[None]:
     from safetensors import SafetensorError
 
     try:
-        with quiet():
+        with quiet_transformers():
             yield
     except (OSError, ValueError, KeyError, RuntimeError, TypeError, SafetensorError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ModelError(f"{files.spec}: the captioner cannot be opened: {reason}") from error
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Without the notices and bars of ``transformers``."""
-    from transformers.utils import logging
-
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()
 
 
 def load_model(files: CaptionerFiles, device: str, dtype: str = "float32") -> Any:

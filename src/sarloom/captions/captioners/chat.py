@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import TemplateError
 
 from ...errors import MissingExtraError, ModelError
-from .base import MAX_TOKENS, Kind, Loaded, check_count, check_depth, load_model, opening, quiet
+from ...libraries import quiet_transformers
+from .base import MAX_TOKENS, Kind, Loaded, check_count, check_depth, load_model, opening
 from .locate import HEX_DIGITS, CaptionerFiles
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class ChatCaptioner(Loaded):
         """
         check_count(count)
         check_depth(images)
-        with quiet():
+        with quiet_transformers():
             return [self._ask(image, count, seed) for image in images]
 
     def _ask(self, image: Image, count: int, seed: int) -> list[str]:

@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError, ModelError
+from ...libraries import quiet_transformers
 from ...sar.tone import display
 from ..view import View
-from .opening import fingerprint_of, quiet
+from .opening import fingerprint_of
 
 _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of ImageNet, for folders without a preprocessor_config.json."""
@@ -76,7 +77,7 @@ class FolderEncoder:
         from transformers import AutoModel
 
         try:
-            with quiet():
+            with quiet_transformers():
                 model = AutoModel.from_pretrained(
                     self.folder, local_files_only=True, use_safetensors=True,
                     trust_remote_code=False,

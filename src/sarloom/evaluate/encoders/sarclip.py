@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from ...errors import ModelError
 from ...files import shipped_model
+from ...libraries import quiet_transformers
 from ...sar.picture import log_picture
 from ..view import View
-from .opening import fingerprint_of, quiet
+from .opening import fingerprint_of
 
 NAME = "sarclip"
 FeatureArray = NDArray[np.float32]
@@ -96,7 +97,7 @@ class Sarclip:
 
         folder = self.folder
         try:
-            with quiet():
+            with quiet_transformers():
                 model = CLIPModel.from_pretrained(
                     folder, local_files_only=True, use_safetensors=True
                 ).float()

@@ -152,7 +152,8 @@ def tone_map(like: Likeness, powers: Powers) -> Tone:
     Parameters
     ----------
     powers
-        Given a map, blocks of rows of the scene's power as it would be written, speckle and all.
+        Given a map, blocks of rows of the scene's power as it would be written, speckle and all;
+        NaN where nothing was measured.
     """
     same = np.array([-120.0, 120.0])
     tone = Tone(same, same)
@@ -161,6 +162,7 @@ def tone_map(like: Likeness, powers: Powers) -> Tone:
         averaged = np.concatenate([
             multilook(block, FACTOR).ravel() for block in powers(tone) if min(block.shape) >= FACTOR
         ])  # fmt: skip
+        averaged = averaged[np.isfinite(averaged)]
         middle = 10 * np.log10(max(float(np.median(averaged)), 1e-12))
         own = quantiles(averaged) + middle
         if wanted is None:

@@ -165,12 +165,15 @@ def _detect(job: SceneJob, work: Work, tick: Tick) -> dict[str, Any]:
     if job.like is not None:
         psf = job.like.psf
         looks = job.looks or 1
+        # a refined scene has the grid of the scene it was made from
+        valid = None if job.level is None else job.level.valid
 
         def drawn(tone: Tone) -> Iterator[FloatArray]:
             for rows in passing("tones"):
-                yield speckled_power(
+                values = speckled_power(
                     lambda r, c: tone(level(r, c)), job.shape, rows, whole, looks, job.seed, psf
                 )
+                yield values if valid is None else np.where(valid[rows], values, np.float32(np.nan))
 
         final = tone_map(job.like, drawn)
 

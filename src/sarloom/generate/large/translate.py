@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from ... import __version__
 from ...errors import InputError
+from ...models.control_kinds import NUMBERS
 from ...options.spell import command_line
 from ..control_request import ControlModel, parse_control_model
 from ..sizes import LARGEST_SIDE
@@ -166,20 +168,36 @@ def refine_job(options: RefineOptions, scene: Scene, ground: Ground, say: Say) -
             f"{own:g} m: simulate it with --spacing-m {own:g}"
         )
     like = None if options.like is None else read_likeness(options.like)
-    guides = None
-    if options.weight > 0:
-        later = LazySource(lambda: DecibelSource(power, SIMULATED_MEAN))
-        guide = GuideSpec("simulated", later, options.weight)
-        guides = Guides(model, [guide], _networks(options.control_model), {})
+    later = LazySource(lambda: DecibelSource(power, SIMULATED_MEAN))
+    led = [GuideSpec("simulated", later, options.weight)] if options.weight > 0 else []
+    numbers = _stated(scene, across, model)
+    guides = Guides(model, led, _networks(options.control_model), numbers)
     given = read_input(scene, part, ground, _input_file(path))
     power = PowerSource(given.power, 1.0, 1.0)
     level = _level(given, power, scene, options.level_scale_m / math.sqrt(down * across))
     job = _job(options, model, path, scene.shape, given, guides, ModelPixels(power,
                 model.radiometry), level, georeference(scene, part, (1.0, 1.0)), "refine",
                 {"strength": options.strength, "weight": options.weight,
-                 "level_scale_m": options.level_scale_m, "spacing_m": across,
+                 "level_scale_m": options.level_scale_m, "spacing_m": across, "told": numbers,
                  **({} if like is None else {"like": like.record})}, say)  # fmt: skip
     return dataclasses.replace(job, like=like)
+
+
+def _stated(scene: Scene, spacing_m: float, model: LoadedModel) -> dict[str, float | str]:
+    """What a scene says of its acquisition, as far as the model can be told it.
+
+    A scene is drawn again in the geometry it has: the shadows of 35 degrees are not those of 60.
+    """
+    stated: dict[str, float | str] = {"spacing_m": spacing_m}
+    if scene.incidence_angle_deg is not None:
+        stated["incidence_angle_deg"] = scene.incidence_angle_deg
+    told = {}
+    for name in model.number_names:
+        if name in stated:
+            with suppress(InputError):  # beyond what can be told at all
+                NUMBERS[name].encode(stated[name])
+                told[name] = stated[name]
+    return told
 
 
 def _job(
