@@ -187,13 +187,15 @@ def main() -> None:
     base = args.base
     if not base:
         run = args.work / "autoencoder"
-        run_recipe("embedded-chips-autoencoder.toml", tiles, run, {"steps": args.ae_steps})
+        taught = {"steps": args.ae_steps, "precision": args.precision}
+        run_recipe("embedded-chips-autoencoder.toml", tiles, run, taught)
         base = str(run / "model")
     own = {
         "base": base,
         "steps": args.steps,
         "batch": args.batch,
         "ema": 0.0,
+        "precision": args.precision,
         "memorised": args.memorised,
     }
     whole = read_chips(args.chips)
@@ -229,6 +231,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--ranks", type=int, nargs="*", default=[4, 16, 64, 256])
     parser.add_argument("--steps", type=int, default=300, help="of every method")
     parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--precision", default="no", help="bf16 pays on processors with AMX")
     parser.add_argument("--base", default="", help="model folder; default: the autoencoder is "
                         "taught the chips first")  # fmt: skip
     parser.add_argument("--ae-steps", type=int, default=500, help="of the autoencoder")

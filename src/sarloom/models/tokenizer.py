@@ -63,8 +63,11 @@ def learn_tokenizer(texts: Iterable[str], vocabulary: int = 2048) -> Any:
     )
 
 
-def keep_tokenizer(texts: Callable[[], Iterable[str]], vocabulary: int, folder: Path) -> Any:
-    """The tokenizer kept in a run's folder; where there is none, learned from texts and kept.
+def keep_tokenizer(
+    texts: Callable[[], Iterable[str]], vocabulary: int, folder: Path, given: Any = None
+) -> Any:
+    """The tokenizer kept in a run's folder; where there is none, the given one or one learned from
+    texts, which is then kept.
 
     A run that goes on reads its weights with the tokens they were learned for, even where another
     version of the library would learn other ones.
@@ -74,7 +77,7 @@ def keep_tokenizer(texts: Callable[[], Iterable[str]], vocabulary: int, folder: 
     if not folder.is_dir():
         aside = folder.with_name(folder.name + ".new")
         aside.mkdir(exist_ok=True)
-        save_tokenizer(learn_tokenizer(texts(), vocabulary), aside)
+        save_tokenizer(given or learn_tokenizer(texts(), vocabulary), aside)
         aside.rename(folder)
     tokenizer = CLIPTokenizer.from_pretrained(folder, local_files_only=True)
     for how in ("is_local", "local_files_only"):  # not to be written beside the weights

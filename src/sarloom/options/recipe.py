@@ -12,6 +12,11 @@ from .table import option
 class EmbeddedRecipe:
     """Everything that decides the embedded model's weights."""
 
+    start: str = option(
+        "",
+        "Finished model of these sizes to go on from, 'embedded' or a folder: its autoencoder and "
+        "tokenizer are kept, and the first stage begins with its denoiser.",
+    )
     seed: int = option(1000, "First seed of the simulated scenes and of every random draw.")
     scenes: int = option(3000, "Simulated training scenes.", minimum=24)
     mirrored_share: float = option(
@@ -42,6 +47,21 @@ class EmbeddedRecipe:
     )
     kl_weight: float = option(1e-3, "Weight of the pull of latents to unit Gaussians.")
     edge_weight: float = option(1.0, "Weight of errors of the picture's differences.")
+    decoder_steps: int = option(
+        0,
+        "Further steps of the decoder alone, against a critic that tells decoded from true "
+        "pictures; latents stay as they are.",
+        minimum=0,
+    )
+    decoder_batch: int = option(8, "Pictures a step of them.", minimum=1)
+    decoder_crop: int = option(128, "Side of their random windows [pixels].", minimum=32)
+    decoder_learning_rate: float = option(4e-4, "Learning rate of the decoder in them.")
+    critic_learning_rate: float = option(4e-4, "Learning rate of the critic.")
+    adversarial_weight: float = option(0.1, "Weight of the critic's doubt.", minimum=0.0)
+    likeness_weight: float = option(10.0, "Weight of errors of the critic's features.", minimum=0.0)
+    latent_noise: float = option(
+        0.3, "Greatest deviation of noise on the latents that the decoder learns from.", minimum=0.0
+    )
     unet_channels: tuple[int, ...] = option((64, 128, 224), "Channels of the U-Net's levels.")
     unet_layers: int = option(1, "Residual layers per level.", minimum=1)
     text_width: int = option(192, "Width of the text encoder.", minimum=32)

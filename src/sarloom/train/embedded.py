@@ -34,10 +34,12 @@ from ..simulate.kinds import KINDS
 from ..simulate.radar import AIRBORNE
 from .autoencoder import AutoencoderTask, encode, equal_channels, normalise_latents
 from .checkpoint import checkpoints, load_tensors, part_of
+from .decoder import DecoderTask
 from .diffusion import PREFIXES, Denoiser, DiffusionTask, LatentSet, keep_channels_last
 from .loop import LoopSettings, Report, run
 from .measured import load_measured
 from .scenes import TILTED_SEED, SceneSet, load_scenes, make_scenes
+from .start import start_of
 
 VOCABULARY = 2048
 """Tokens at the most."""
@@ -52,6 +54,7 @@ def train_embedded(recipe: EmbeddedRecipe, out: Path, report: Report, workers: i
         If a loss is not finite or ``out`` holds a run of another architecture.
     """
     stages(recipe)
+    begun = start_of(recipe)
     out.mkdir(parents=True, exist_ok=True)
     scenes_folder = out / "scenes"
     make_scenes(
@@ -65,13 +68,22 @@ def train_embedded(recipe: EmbeddedRecipe, out: Path, report: Report, workers: i
         report,
     )
     scenes = load_scenes(scenes_folder, recipe.scenes)
-    autoencoder = train_autoencoder(recipe, scenes, out, report)
-    data = make_latents(recipe, scenes, autoencoder, out, report)
-    tokenizer = keep_tokenizer(lambda: tokenizer_texts(data), VOCABULARY, out / "tokenizer")
-    tilted = make_tilted(recipe, autoencoder, out, report, workers)
-    denoiser = train_denoiser(recipe, data, tilted, tokenizer, out, report)
-    told = [*data.numbers, *(tilted.numbers if tilted is not None else ())]
-    denoiser.numbers.learned = ranges_of(told)
+    autoencoder = begun.parts.vae if begun else train_autoencoder(recipe, scenes, out, report)
+    if begun and not recipe.stage_steps:
+        tokenizer, denoiser = begun.tokenizer, begun.denoiser()
+    else:
+        data = make_latents(recipe, scenes, autoencoder, out, report)
+        tokenizer = keep_tokenizer(
+            lambda: tokenizer_texts(data), VOCABULARY, out / "tokenizer", begun and begun.tokenizer
+        )
+        tilted = make_tilted(recipe, autoencoder, out, report, workers)
+        denoiser = _new_denoiser(architecture_of(recipe), tokenizer, recipe.seed + 1)
+        if begun:
+            begun.give(denoiser)
+        train_denoiser(recipe, denoiser, data, tilted, tokenizer, out, report)
+        told = [*data.numbers, *(tilted.numbers if tilted is not None else ())]
+        denoiser.numbers.learned = ranges_of(told)
+    sharpen_decoder(recipe, scenes, autoencoder, out, report)
     model = out / "model"
     save_model(
         model,
@@ -195,6 +207,42 @@ def train_autoencoder(recipe: EmbeddedRecipe, scenes: SceneSet, out: Path, repor
     return model
 
 
+def sharpen_decoder(
+    recipe: EmbeddedRecipe, scenes: SceneSet, model: Any, out: Path, report: Report
+) -> None:
+    """Train the decoder of a finished autoencoder further, in place; or load what it became."""
+    if not recipe.decoder_steps:
+        return
+    done = out / "decoder" / "final.safetensors"
+    if not done.is_file():
+        task = DecoderTask(
+            model,
+            scenes.pixels,
+            radiometry_of(recipe),
+            adversarial_weight=recipe.adversarial_weight,
+            likeness_weight=recipe.likeness_weight,
+            latent_noise=recipe.latent_noise,
+            critic_learning_rate=recipe.critic_learning_rate,
+            batch=recipe.decoder_batch,
+            crop=recipe.decoder_crop,
+            edge_weight=recipe.edge_weight,
+        )
+        settings = LoopSettings(
+            recipe.decoder_steps,
+            recipe.decoder_learning_rate,
+            ema=0.995,
+            seed=recipe.seed + 500,
+            checkpoint_every=recipe.checkpoint_every,
+            precision=recipe.precision,
+        )
+        run(task, settings, out / "decoder", report)
+        equal_channels(model)
+        with write_aside(done) as aside:
+            save_file(_plain(model.state_dict()), aside)
+    model.load_state_dict(load_file(done))
+    model.eval()
+
+
 def make_latents(
     recipe: EmbeddedRecipe, scenes: SceneSet, model: Any, out: Path, report: Report
 ) -> LatentSet:
@@ -272,15 +320,14 @@ def tokenizer_texts(data: LatentSet) -> list[str]:
 
 def train_denoiser(
     recipe: EmbeddedRecipe,
+    denoiser: Denoiser,
     data: LatentSet,
     tilted: LatentSet | None,
     tokenizer: Any,
     out: Path,
     report: Report,
-) -> Denoiser:
-    """Train U-Net, text encoder and number embedding through all stages."""
-    torch.manual_seed(recipe.seed + 1)
-    denoiser = _new_denoiser(architecture_of(recipe), tokenizer)
+) -> None:
+    """Train U-Net, text encoder and number embedding in place, through all stages."""
     if recipe.precision == "bfloat16":
         from diffusers.models.attention_processor import AttnProcessor
 
@@ -308,10 +355,10 @@ def train_denoiser(
         run(task, settings, folder, report)
         with write_aside(done) as aside:
             save_file(_plain(denoiser.state_dict()), aside)
-    return denoiser
 
 
-def _new_denoiser(arch: Architecture, tokenizer: Any) -> Denoiser:
+def _new_denoiser(arch: Architecture, tokenizer: Any, seed: int = 0) -> Denoiser:
+    torch.manual_seed(seed)
     unet = make_unet(arch)
     numbers = NumberEmbedding(("incidence_angle_deg",), 4 * arch.unet_channels[0])
     return Denoiser(unet, make_text_encoder(arch, tokenizer), numbers)

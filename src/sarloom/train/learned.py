@@ -26,6 +26,8 @@ class Group:
     learning_rate: float | None = None
     """None: that of the loop."""
     weight_decay: float | None = None
+    betas: tuple[float, float] = (0.9, 0.99)
+    """Memory of AdamW for gradients and for their squares."""
 
 
 class Learned:
@@ -96,6 +98,7 @@ def _optimiser(groups: Sequence[Group], settings: LoopSettings) -> torch.optim.O
     table: list[dict[str, Any]] = [
         {
             "params": list(group.parameters),
+            "betas": group.betas,
             "lr": settings.learning_rate if group.learning_rate is None else group.learning_rate,
             "weight_decay": (
                 settings.weight_decay if group.weight_decay is None else group.weight_decay
@@ -108,6 +111,6 @@ def _optimiser(groups: Sequence[Group], settings: LoopSettings) -> torch.optim.O
             from bitsandbytes.optim import AdamW8bit
         except ImportError as error:
             raise MissingExtraError("optimizer adamw8bit", "8bit") from error
-        eight_bit: torch.optim.Optimizer = AdamW8bit(table, betas=(0.9, 0.99))
+        eight_bit: torch.optim.Optimizer = AdamW8bit(table)
         return eight_bit
-    return torch.optim.AdamW(table, betas=(0.9, 0.99), fused=True)
+    return torch.optim.AdamW(table, fused=True)
