@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from sarloom.errors import InputError
 from sarloom.sar.edges import ratio_contrast, strongest_edges, thin
@@ -62,6 +65,28 @@ def test_what_stands_out_stays() -> None:
     made = lee_filter(speckled(power, 4, 3), 4.0)
     assert made[20, 20] > 0.7 * speckled(power, 4, 3)[20, 20]
     assert np.all(made >= 0)
+
+
+@pytest.mark.parametrize(("shape", "side"), [((7, 9), 3), ((1100, 500), 5), ((64, 9000), 7)])
+def test_rows_filtered_in_parts_are_those_of_the_whole(shape: tuple[int, int], side: int) -> None:
+    """Against Lee's formula over the whole scene at once, over sixty decibels."""
+    rng = np.random.default_rng(5)
+    power = np.exp(rng.normal(0, 3, shape)).astype(np.float32)
+    wide = power.astype(np.float64)
+    mean, square = (ndimage.uniform_filter(one, side, mode="nearest") for one in (wide, wide**2))
+    variation = np.maximum(square / mean**2 - 1, 0)
+    gain = np.maximum(variation - 1 / 4, 0) / np.maximum(variation * (1 + 1 / 4), 1e-30)
+    wanted = mean + np.minimum(gain, 1) * (wide - mean)
+    np.testing.assert_allclose(lee_filter(power, 4.0, side), wanted, rtol=1e-5)
+
+
+def test_a_filter_holds_little_more_than_what_it_returns() -> None:
+    power = np.ones((2048, 2048), np.float32)
+    tracemalloc.start()
+    lee_filter(power, 4.0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2 * power.nbytes
 
 
 def test_a_filter_says_what_it_needs() -> None:

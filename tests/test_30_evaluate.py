@@ -169,6 +169,20 @@ def test_frechet_distance_equals_the_matrix_root(count: int) -> None:
     assert frechet(first, second) == pytest.approx(expected, rel=1e-3)
 
 
+@pytest.mark.parametrize("mean", [0.0, 1e4])
+def test_frechet_distance_with_a_constant_feature_and_far_from_zero(mean: float) -> None:
+    """Neither takes digits: the distance of independent features is known, one by one."""
+    rng = np.random.default_rng(12)
+    first, second = rng.normal(size=(3000, 6)), 3 * rng.normal(size=(2500, 6))
+    for one in (first, second):  # independent to the last digit, with deviations 1 and 3
+        one -= one.mean(0)
+        one @= np.linalg.inv(np.linalg.cholesky(np.cov(one.T))).T
+    second *= 3
+    first, second = (np.pad(one, ((0, 0), (0, 1))) + mean for one in (first, second))
+    assert frechet(first, second) == pytest.approx(6 * (3 - 1) ** 2, rel=1e-6)
+    assert frechet(first, second + 1) == pytest.approx(6 * (3 - 1) ** 2 + 7, rel=1e-6)
+
+
 def test_weights_stand_for_repeated_images() -> None:
     rng = np.random.default_rng(9)
     first, second = rng.normal(size=(30, 5)), rng.normal(size=(40, 5))

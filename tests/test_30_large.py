@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -10,15 +11,19 @@ import pytest
 import torch
 
 from sarloom.errors import InputError
+from sarloom.generate import sample
 from sarloom.generate.large.decode import decoded_rows, encode_canvas
+from sarloom.generate.large.denoise import Canvas, denoise
 from sarloom.generate.large.guides import Guides, GuideSpec
 from sarloom.generate.large.level import Level, Sums, gain
 from sarloom.generate.large.noise import latent_noise, speckle_noise
 from sarloom.generate.large.run import SceneJob, make_scene
 from sarloom.generate.large.sources import ArraySource, PowerSource
 from sarloom.generate.large.speckle import kernel, speckled_power
-from sarloom.generate.large.windows import bump_windows, ramp_windows, shifts
-from sarloom.generate.sample import SampleSettings
+from sarloom.generate.large.state import Work
+from sarloom.generate.large.windows import shifts, windows
+from sarloom.generate.sample import SampleSettings, encode_prompts
+from sarloom.generate.schedule import build_scheduler
 from sarloom.generate.speckled import grey
 from sarloom.models.control import ControlLayout
 from sarloom.models.load import load_model
@@ -38,28 +43,66 @@ def model(tiny_models: dict[str, Path]) -> LoadedModel:
 # -- windows ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("length", [5, 32, 33, 56, 57, 100])
-@pytest.mark.parametrize("stride", [4, 24, 32])
-def test_windows_cover_every_place_once(length: int, stride: int) -> None:
-    for shift in (0, 1, stride - 1):
-        total = np.zeros(length)
-        for window in bump_windows(length, 32, stride, shift):
-            assert 0 <= window.start < window.stop <= length
-            total[window.start : window.stop] += window.weights
-        np.testing.assert_allclose(total, 1, atol=1e-5)
-    total = np.zeros(length)
-    for window in ramp_windows(length, 32, 8):
-        total[window.start : window.stop] += window.weights
-    np.testing.assert_allclose(total, 1, atol=1e-5)
+@pytest.mark.parametrize("length", [5, 32, 48, 49, 57, 64, 65, 100, 512])
+@pytest.mark.parametrize("overlap", [0, 3, 4, 12])
+@pytest.mark.parametrize("blend", [None, 0, 2])
+def test_windows_cover_every_place_once(length: int, overlap: int, blend: float | None) -> None:
+    for shift in (None, -1.0, -0.3, 0.0, 1.0):
+        found = windows(length, 48, overlap, least=32, blend=blend, shift=shift)
+        for fine in (1, 4):
+            total = np.zeros(length * fine)
+            for window in found:
+                assert 0 <= window.start < window.stop <= length
+                assert min(32, length) <= window.stop - window.start <= 48
+                total[window.start * fine : window.stop * fine] += window.weights(fine)
+            np.testing.assert_allclose(total, 1, atol=1e-6)
+    assert len(windows(min(length, 48), 48, overlap, shift=0.5)) == 1  # as if drawn in one piece
 
 
-def test_inner_borders_move_from_step_to_step() -> None:
-    borders = [
-        {window.start for window in bump_windows(200, 32, 24, shifts(1, step, 24)[0])} - {0, 168}
+def test_windows_see_beyond_their_cuts() -> None:
+    found = windows(200, 48, 4, least=32, blend=2, shift=0.7)
+    assert len(found) > 4
+    for before, after in pairwise(found):
+        assert before.right == after.left
+        assert before.stop - before.right >= 2 and after.left - after.start >= 2
+        # beyond the band of the blend a window reads, but says nothing
+        says = np.flatnonzero(before.weights()) + before.start
+        assert says[-1] == before.right < before.stop - 1
+        at_cut = before.weights()[before.right - before.start - 2 :][:3]
+        assert at_cut[0] == 1 > at_cut[1] > 0.5 > at_cut[2] > 0
+
+
+def test_little_is_computed_twice() -> None:
+    for length in (128, 256, 512):  # what bounds time per area, whatever the size of the scene
+        for most, overlap, bound in ((64, 4, 1.18), (48, 4, 1.24)):
+            found = windows(length, most, overlap, shift=0.0)
+            assert sum(one.stop - one.start for one in found) ** 2 <= bound * length**2
+
+
+def test_cuts_move_from_step_to_step() -> None:
+    cuts = [
+        {one.left for one in windows(200, 48, 4, shift=shifts(1, step)[0])} - {None}
         for step in range(12)
     ]
-    often = max(sum(place in one for one in borders) for place in set.union(*borders))
-    assert often <= 4  # of 12 steps; without shifts every border stands in all of them
+    often = max(sum(place in one for one in cuts) for place in set.union(*cuts))
+    assert often <= 4  # of 12 steps; without shifts every cut stands in all of them
+    assert shifts(1, 3) == shifts(1, 3) != shifts(2, 3)
+
+
+def test_windows_share_more_while_the_layout_is_decided(model: LoadedModel) -> None:
+    text = encode_prompts(model, "a city", "", 1.0)
+    settings = SampleSettings(12, 1.0, "dpm++", "linear")
+    canvas = Canvas(model, text, settings, 90, 90, 3, 24)
+    assert canvas.window < canvas.largest
+
+    def shared(step: int) -> int:
+        first, second = canvas.laid_out(step, 12)[0][:2]
+        return first.stop - second.start
+
+    early, late = [shared(step) for step in range(4)], [shared(step) for step in range(4, 12)]
+    assert min(early) > max(late) > 0
+    # no step joins two windows without any blend, unless no cells are shared
+    assert all(one.blend > 0 for step in range(12) for one in canvas.laid_out(step, 12)[0])
 
 
 # -- random numbers --------------------------------------------------------------------------------
@@ -123,8 +166,10 @@ def test_strips_are_the_windows_blended(model: LoadedModel) -> None:
         assert [row for row, _ in strips] == list(
             np.cumsum([0, *(len(pixel) for _, pixel in strips)])[:-1]
         )
-        corner = grey(model.decode(latents[:, :, :8, :8])[0])[0]
-        clear = 5 * model.cell  # the first window alone
+        down, across = windows(21, 8, 3)[0], windows(18, 8, 3)[0]
+        corner = grey(model.decode(latents[:, :, : down.stop, : across.stop])[0])[0]
+        clear = 2 * model.cell  # the first window alone
+        assert clear <= (min(down.stop, across.stop) - 4) * model.cell
         np.testing.assert_allclose(whole[:clear, :clear], corner[:clear, :clear], atol=1e-5)
         for after in (strips[1][0], strips[-1][0], 7):
             rest = list(decoded_rows(model, latents, 8, 3, after))
@@ -137,9 +182,11 @@ def test_a_picture_is_encoded_in_windows(model: LoadedModel) -> None:
     picture = np.random.default_rng(0).random((1, 40, 36), np.float32)
     with torch.inference_mode():
         made = encode_canvas(model, ArraySource(picture), 20, 18, 8, 2)
-        corner = torch.from_numpy(picture[:, :16, :16])[None].expand(1, 3, 16, 16)
-        whole = model.encode(corner.contiguous())
-    np.testing.assert_allclose(made[:, :, :6, :6], whole[:, :, :6, :6], atol=1e-5)
+        down, across = windows(20, 8, 2)[0].stop, windows(18, 8, 2)[0].stop
+        corner = torch.from_numpy(picture[:, : 2 * down, : 2 * across])[None]
+        whole = model.encode(corner.expand(1, 3, -1, -1).contiguous())
+    clear = slice(0, down - 2), slice(0, across - 2)
+    np.testing.assert_allclose(made[0][:, *clear], whole[0][:, *clear], atol=1e-5)
 
 
 # -- pictures and level ----------------------------------------------------------------------------
@@ -265,6 +312,25 @@ def test_a_stopped_scene_goes_on(model: LoadedModel, tmp_path: Path) -> None:
     files = make_scene(job_of(model, tmp_path / "parts.tif"), quiet)
     np.testing.assert_array_equal(pixels(files[0]), expected)
     assert not (tmp_path / "parts.part").exists()
+
+
+def test_a_scene_of_one_window_is_the_plain_picture(model: LoadedModel, tmp_path: Path) -> None:
+    settings = SampleSettings(3, 2.0, "dpm++", "linear")
+    text = encode_prompts(model, "a city", "", settings.guidance)
+    side = Canvas(model, text, settings, 8, 8, 3, 24).largest
+    canvas = Canvas(model, text, settings, side, side, 3, 24)
+    noise = latent_noise(3, model.latent_channels, slice(0, side), slice(0, side))
+    scheduler = build_scheduler(settings.scheduler, settings.spacing, model.parts.scheduler_config)
+    scheduler.set_timesteps(settings.steps)
+    with torch.inference_mode():
+        made = denoise(canvas, Work(tmp_path / "one.tif", {}), None, quiet)
+        start = torch.from_numpy(noise)[None] * scheduler.init_noise_sigma
+        plain = sample.denoise(
+            model, scheduler, start, scheduler.timesteps, text, None, settings.guidance,
+            torch.Generator(),
+        )  # fmt: skip
+    np.testing.assert_allclose(made, plain, rtol=1e-5, atol=1e-5)
+    assert float(made.std()) > 0
 
 
 def test_samplers_that_cannot_be_stopped_are_refused(model: LoadedModel, tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -102,6 +104,66 @@ def test_a_class_map_lies_beside_its_image(tmp_path: Path) -> None:
     (tmp_path / "a-segmentation.png").write_bytes(b"no map")
     with pytest.raises(FormatError, match="no whole class map"):
         folder.image(0)
+
+
+def test_another_legend_is_another_row_of_what_is_kept(tmp_path: Path) -> None:
+    """Summaries by class hang on what the codes are called, not on the codes alone."""
+    keys = []
+    for labels in (["grass", "water", "roof"], ["grass", "roof", "water"]):
+        folder = tmp_path / labels[1]
+        image = mapped(1)
+        assert image.classes is not None
+        saved(folder, image, "a")
+        Image.fromarray(image.classes.codes).save(folder / "a-segmentation.png")
+        (folder / "a.json").write_text(json.dumps({"labels": labels}))
+        keys.append(ImageFolder(folder, AMPLITUDE).key(0))
+    assert keys[0] != keys[1]
+    (tmp_path / "roof" / "a.json").write_text(
+        (tmp_path / "water" / "a.json").read_text("utf-8"), "utf-8"
+    )
+    assert ImageFolder(tmp_path / "roof", AMPLITUDE).key(0) == keys[0]
+
+
+@pytest.mark.parametrize("limited", [True, False])
+def test_a_map_that_claims_a_giant_size_is_refused_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limited: bool
+) -> None:
+    if not limited:
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)  # as some programs do
+    saved(tmp_path, mapped(1), "a")
+    header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 0, 0, 0, 0)
+    chunks = (b"IHDR" + header, b"IDAT" + zlib.compress(bytes(100)), b"IEND")
+    (tmp_path / "a-segmentation.png").write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + b"".join(
+            struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
+            for chunk in chunks
+        )
+    )
+    said = "decompression bomb" if limited else "claims 60000 x 60000 pixels"
+    with pytest.raises(FormatError, match=rf"a-segmentation\.png.*{said}"):
+        ImageFolder(tmp_path, AMPLITUDE).image(0)
+
+
+def test_draws_without_a_class_do_not_count_for_its_median() -> None:
+    """One image of twenty has roofs: a third of the draws has none, which is no level of 0 dB."""
+    levels = np.array([1.0, 1.0, 8.0])
+
+    def rare(seed: int) -> list[RadarImage]:
+        found = []
+        for number in range(20):
+            codes = np.full((64, 64), 2 if number == 7 else number % 2, np.uint8)
+            drawn = np.random.default_rng([seed, number]).standard_exponential((64, 64))
+            power = (levels[codes] * drawn).astype(np.float32)
+            found.append(RadarImage(f"{number}", power, classes=ClassMap(codes, NAMES)))
+        return found
+
+    row = class_rows(rare(1), rare(2))["class_roof_db"]
+    expected = 10 * np.log10(8 * np.log(2))
+    assert row.real == pytest.approx(expected, abs=0.3)
+    assert row.generated == pytest.approx(expected, abs=0.3)
+    assert row.deviation < 0.1  # with draws of 0 dB it was some 4 dB
+    assert np.isfinite(row.deviation) and not row.differs
 
 
 def test_a_column_or_a_folder_is_the_class_of_a_whole_image(tmp_path: Path) -> None:
@@ -208,17 +270,22 @@ def test_one_bright_point_does_not_make_speckle_strange() -> None:
     assert constant[-1] < 2.0  # phases alone are uniform; the parts are far from Gaussian
 
 
+@pytest.mark.parametrize("count", [5, 60])
 @pytest.mark.parametrize("offset", [(0, 1), (2, 2), (4, 0), (4, -4)])
-def test_cooccurrence_equals_pairs_counted_one_by_one(offset: tuple[int, int]) -> None:
-    levels = np.random.default_rng(3).integers(0, 6, (19, 23)).astype(np.uint16)  # 5: no data
-    wanted = np.zeros((5, 5))
-    for row in range(19):
-        for column in range(23):
-            other = row + offset[0], column + offset[1]
-            if other[0] < 19 and 0 <= other[1] < 23:
-                a, b = levels[row, column], levels[other]
-                if max(a, b) < 5:
-                    wanted[a, b] += 1
-                    wanted[b, a] += 1
-    found = cooccurrence(levels, ((0, 1), (4, -4), offset), 5)[2]
-    np.testing.assert_allclose(found, wanted / wanted.sum(), rtol=1e-12)
+def test_cooccurrence_equals_pairs_counted_one_by_one(offset: tuple[int, int], count: int) -> None:
+    """With so few levels that three pixels are counted at once, and with more."""
+    drawn = np.random.default_rng(3).integers(0, count + 1, (19, 23))  # ``count``: no data
+    levels = drawn.astype(np.uint16)
+    others = ((0, 4), (4, -4), (2, 0), (4, 4), (0, 2))
+    for place, (down, right) in enumerate((*others, offset)):
+        wanted = np.zeros((count, count))
+        for row in range(19):
+            for column in range(23):
+                other = row + down, column + right
+                if other[0] < 19 and 0 <= other[1] < 23:
+                    a, b = levels[row, column], levels[other]
+                    if max(a, b) < count:
+                        wanted[a, b] += 1
+                        wanted[b, a] += 1
+        found = cooccurrence(levels, (*others, offset), count)[place]
+        np.testing.assert_allclose(found, wanted / wanted.sum(), rtol=1e-12)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,8 +60,12 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
+_asking = threading.Lock()
+
+
 def _umask() -> int:
     """The permissions a new file is denied; reading them means setting them twice."""
-    mask = os.umask(0o022)
-    os.umask(mask)
+    with _asking:  # two threads at it would keep the wrong one
+        mask = os.umask(0o022)
+        os.umask(mask)
     return mask

@@ -261,8 +261,15 @@ class Conversion:
             value = value * self.slope + self.offset
         return np.asarray(value)
 
-    def power(self, path: Path, stored: NDArray[Any], valid: NDArray[Any]) -> PowerArray:
+    def power(
+        self, path: Path, stored: NDArray[Any], valid: NDArray[Any], spent: bool = False
+    ) -> PowerArray:
         """Linear power, NaN where not valid.
+
+        Parameters
+        ----------
+        spent
+            Whether ``stored`` may be written over: half the memory to go through.
 
         Raises
         ------
@@ -279,7 +286,8 @@ class Conversion:
             if self.is_complex:
                 power = value.real**2 + value.imag**2
             elif self.quantity == "amplitude":
-                power = np.square(value)
+                ours = spent or value is not stored
+                power = np.square(value, out=value if ours else None)
             elif self.quantity == "db":
                 power = 10.0 ** (value / 10.0)
             else:
@@ -300,7 +308,8 @@ class RasterPixels:
     def power(self, rows: slice, columns: slice) -> PowerArray:
         """Linear power [rows, columns]; NaN where there is no data."""
         stored, valid = self._stored(rows, columns)
-        return self.conversion.power(self.file.path, stored, valid)
+        spent = stored.flags.owndata and stored.flags.writeable
+        return self.conversion.power(self.file.path, stored, valid, spent)
 
     def complex(self, rows: slice, columns: slice) -> ComplexArray:
         """Complex amplitude [rows, columns] with ``power`` as its squared modulus."""

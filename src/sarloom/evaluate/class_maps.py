@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import FormatError
-from .image import ClassMap
+from .image import MOST_PIXELS, ClassMap
 
 BESIDE = "-segmentation.png"
 """Ending of a class map beside its image."""
@@ -67,14 +67,17 @@ def read_map(data: bytes, labels: Sequence[str], what: str) -> ClassMap:
     Raises
     ------
     FormatError
-        If it is none.
+        If it is none, or claims more pixels than any image may have.
     """
     from PIL import Image
 
     try:
         with Image.open(io.BytesIO(data), formats=("PNG",)) as picture:
+            if picture.width * picture.height > MOST_PIXELS:
+                raise FormatError(f"{what} claims {picture.width} x {picture.height} pixels: "
+                                  "take it out")  # fmt: skip
             codes = np.asarray(picture) if picture.mode in ("L", "P") else None
-    except (OSError, ValueError, SyntaxError) as error:
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise FormatError(f"{what} is no whole class map ({error}): take it out") from error
     if codes is None:
         raise FormatError(f"{what} is no class map: it needs one byte per pixel, a PNG of grey or "

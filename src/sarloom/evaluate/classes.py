@@ -99,9 +99,9 @@ def class_metrics(names: tuple[str, ...]) -> tuple[Metric, ...]:
 
 
 def _median_db(shares: NDArray[np.float64]) -> float:
-    """dB below which half the pixels of a class lie; 0 for a class that is not there."""
+    """dB below which half the pixels of a class lie; NaN for a class that is not there."""
     total = float(shares.sum())
-    if total < _EMPTY:
-        return 0.0
+    if not total > _EMPTY:
+        return float("nan")
     cumulated = np.concatenate([[0.0], np.cumsum(shares) / total])
     return float(LOW_DB + STEP_DB * np.interp(0.5, cumulated, np.arange(BINS + 1)))

@@ -18,14 +18,20 @@ from numpy.typing import NDArray
 
 from ..errors import FormatError, InputError
 from ..files import sha256_of
-from .class_maps import classes_of_file, is_map, map_beside
-from .image import ComplexArray, PixelMeaning, Power, RadarImage, power_of_pixels
+from .class_maps import classes_of_file, is_map, labels_beside, map_beside
+from .image import (
+    MOST_PIXELS,
+    ComplexArray,
+    PixelMeaning,
+    Power,
+    RadarImage,
+    power_of_pixels,
+)
 from .kept import digest_of
 
 RASTERS = (".tif", ".tiff")
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp")
 METADATA = "metadata.jsonl"
-_MOST_PIXELS = 2**28
 _GREY = 2
 """Largest difference of the channels of a picture that is still grey; JPEG leaves one or two."""
 
@@ -76,8 +82,9 @@ class ImageFolder:
         entry = self.entries[index]
         parts = (entry.path, entry.complex, entry.classes)
         held = [sha256_of(path) if path else None for path in parts]
+        labels = labels_beside(entry.path) if entry.classes else ()
         return digest_of(
-            [held, entry.about, self.said.meaning, self.said.window_db], self.name(index)
+            [held, labels, entry.about, self.said.meaning, self.said.window_db], self.name(index)
         )
 
     def name(self, index: int) -> str:
@@ -216,7 +223,7 @@ def read_raster(path: Path) -> tuple[NDArray[Any], dict[str, Any]]:
             with rasterio.open(path, driver="GTiff") as raster:
                 if raster.count != 1:
                     raise InputError(f"{path} has {raster.count} bands; a radar image has one")
-                if raster.width * raster.height > _MOST_PIXELS:
+                if raster.width * raster.height > MOST_PIXELS:
                     raise InputError(f"{path} has {raster.shape} pixels: cut it into tiles first")
                 values, tags, nodata = raster.read(1), raster.tags(), raster.nodata
     except RasterioError as error:
@@ -266,7 +273,7 @@ def read_picture(path: Path) -> tuple[NDArray[Any], dict[str, str]]:
 
     try:
         with Image.open(path, formats=("PNG", "JPEG", "BMP")) as image:
-            if image.width * image.height > _MOST_PIXELS:
+            if image.width * image.height > MOST_PIXELS:
                 raise InputError(f"{path} has {image.size} pixels: cut it into tiles first")
             image.load()
             text = {str(key): str(value) for key, value in image.info.items()}

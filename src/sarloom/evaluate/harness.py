@@ -27,7 +27,7 @@ import numpy as np
 from scipy import stats
 
 from .metrics.base import Figure, Metric, Value
-from .table import Images
+from .table import Array, Images
 
 SPLITS = 12
 _CHANCE = 2.5e-4
@@ -189,13 +189,14 @@ def _row(
     warnings: tuple[str, ...],
 ) -> Row:
     key = figure.key
-    deviation = float(np.std([one[key].value for one in drawn], ddof=1))
+    values = _finite(np.array([one[key].value for one in drawn]))
+    deviation = float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
     if metric.two_sided:
         # a share of n images that no draw moves, such as all of them, is known to one in n only
         deviation = max(deviation, 1 / max(min(images), 1))
     needed = _needed(*images)
-    floors = np.array([_size(metric, one[key].value) for one, _ in pairs])
-    matched = np.array([_size(metric, one[key].value) for _, one in pairs])
+    halves = [[_size(metric, one[key].value) for one in pair] for pair in pairs]
+    floors, matched = _finite(np.array(halves).reshape(-1, 2)).T
     floor = float(floors.mean()) if len(floors) else float("nan")
     if metric.distance:
         above = float((matched - floors).mean()) if len(floors) else float("nan")
@@ -215,6 +216,11 @@ def _row(
         real=value.real, generated=value.generated, images=images, split=half, warnings=warnings,
         two_sided=metric.two_sided, fewest=metric.fewest, within=(figure.least, figure.most),
     )  # fmt: skip
+
+
+def _finite(values: Array) -> Array:
+    """Without draws that lack what is measured, such as a class that few images have."""
+    return values[np.isfinite(values.reshape(len(values), -1)).all(axis=1)]
 
 
 @lru_cache

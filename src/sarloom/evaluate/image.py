@@ -21,6 +21,9 @@ PixelMeaning = Literal["amplitude", "intensity", "db"]
 SMALLEST = 64
 """Least rows and columns: sixteen blocks of 16 x 16 for the speckle."""
 
+MOST_PIXELS = 2**28
+"""A file that claims more is not decoded."""
+
 
 @dataclass(frozen=True)
 class ClassMap:

@@ -21,7 +21,7 @@ from ..errors import InputError
 from ..files import write_aside
 from .summaries import SUMMARIES, Summary
 
-FORMAT = 2
+FORMAT = 3
 """Changes whenever a summary is computed in another way."""
 FOLDER = "summaries"
 _ROWS = 64
@@ -43,29 +43,39 @@ class Kept:
     def __init__(self, folder: Path, depends: dict[str, Any]) -> None:
         said = json.dumps([FORMAT, __version__, depends], sort_keys=True)
         self.folder = folder / hashlib.sha256(said.encode()).hexdigest()[:16]
-        self._held: dict[str, tuple[dict[str, NDArray[np.float32]], int]] = {}
+        self._held: dict[str, tuple[Path, int]] = {}
+        self._open: tuple[Path | None, dict[str, NDArray[np.float32]]] = None, {}
         self._new: dict[str, Summaries] = {}
         for path in sorted(self.folder.glob("*.safetensors")):
-            self._read(path)
+            self._find(path)
 
-    def _read(self, path: Path) -> None:
+    def _find(self, path: Path) -> None:
+        """Note which images a shard holds; its rows are read when they are asked for."""
         from safetensors import SafetensorError, safe_open
 
         try:
             with safe_open(path, "numpy") as opened:
                 keys = json.loads((opened.metadata() or {})["images"])
-                columns = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-        except (SafetensorError, OSError, KeyError, ValueError):
+                lengths = [opened.get_slice(name).get_shape()[0] for name in opened.keys()]  # noqa: SIM118
+        except (SafetensorError, OSError, KeyError, ValueError, IndexError):
             return  # damaged: its images are measured anew
-        if all(len(column) == len(keys) for column in columns.values()):
-            self._held |= {key: (columns, row) for row, key in enumerate(keys)}
+        if all(length == len(keys) for length in lengths):
+            self._held |= {key: (path, row) for row, key in enumerate(keys)}
 
     def get(self, key: str) -> dict[str, NDArray[np.float32]] | None:
         """Summaries of the image of this key, if they are there."""
+        from safetensors import SafetensorError
+        from safetensors.numpy import load_file
+
         if key not in self._held:
             return None
-        columns, row = self._held[key]
-        return {name: column[row] for name, column in columns.items()}
+        path, row = self._held[key]
+        if path != self._open[0]:
+            try:
+                self._open = path, load_file(path)  # one at a time: the table holds all rows
+            except (SafetensorError, OSError):
+                return None  # gone or damaged since
+        return {name: column[row] for name, column in self._open[1].items()}
 
     def put(self, key: str, summaries: Summaries) -> None:
         """Keep the summaries of an image.

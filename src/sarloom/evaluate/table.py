@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 Column = NDArray[np.float32]
+_ROWS = 512
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Images:
 
     def mean(self, name: str) -> Array:
         """Weighted mean of a summary over the images; images where it is NaN do not count."""
-        return weighted_mean(np.asarray(self.columns[name], np.float64), self.weights)
+        return weighted_mean(self.columns[name], self.weights)
 
     def take(self, rows: NDArray[np.intp], weights: Array | None = None) -> Images:
         """Some of the images."""
@@ -72,10 +73,13 @@ class Images:
         return self.take(np.sort(rng.permutation(len(self))[:count]))
 
 
-def weighted_mean(values: Array, weights: Array) -> Array:
+def weighted_mean(values: Array | Column, weights: Array) -> Array:
     """Mean over the first axis; rows with a NaN do not count; NaN if none is left."""
-    good = np.isfinite(values.reshape(len(values), -1)).all(axis=1)
-    total = weights[good].sum()
-    if total == 0:
-        return np.full(values.shape[1:], np.nan)
-    return np.asarray(np.tensordot(weights[good], values[good], axes=(0, 0)) / total)
+    total, sums = 0.0, np.zeros(values.shape[1:])
+    for start in range(0, len(values), _ROWS):  # no table is ever held once more in 64 bits
+        part = np.asarray(values[start : start + _ROWS], np.float64)
+        good = np.isfinite(part.reshape(len(part), -1)).all(axis=1)
+        part, counts = part[good], weights[start : start + _ROWS][good]
+        total += float(counts.sum())
+        sums += np.tensordot(counts, part, axes=(0, 0))
+    return sums / total if total else np.full(values.shape[1:], np.nan)

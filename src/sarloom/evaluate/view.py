@@ -55,6 +55,12 @@ class View:
         """10 log10 of the relative power, at least -60 dB; NaN where there is no data."""
         return np.asarray(10 * np.log10(np.maximum(self.power, np.float32(_LOWEST))), np.float32)
 
+    @cached_property
+    def valid_decibels(self) -> FloatArray:
+        """``decibels`` of the pixels with data [pixels]."""
+        valid = np.isfinite(self.decibels)
+        return self.decibels.ravel() if valid.all() else self.decibels[valid]
+
     def multilooked(self, factor: int) -> FloatArray:
         """dB image of the power averaged over ``factor`` x ``factor`` pixels."""
         if factor == 1:

@@ -42,8 +42,8 @@ class GenerateOptions:
     )
     stride: int = option(
         24,
-        "of a scene larger than 1024 pixels: cells between the windows in which it is drawn; less "
-        "is slower and smoother",
+        "of a scene larger than 1024 pixels: 32 less the latent cells that neighbouring windows "
+        "share; less is slower and smoother",
         minimum=4,
         maximum=32,
     )

@@ -79,7 +79,7 @@ class TranslateOptions:
     seed: int = option(0, "seed of the noise", minimum=0, maximum=2**53, short="-s")
     steps: int = option(12, "number of denoising steps", minimum=1, maximum=1000)
     stride: int = option(
-        24, "cells between the windows in which it is drawn", minimum=4, maximum=32
+        24, "32 less the latent cells that neighbouring windows share", minimum=4, maximum=32
     )
     scheduler: str = option("dpm++", "sampler", choices=LARGE_SCHEDULERS)
     out: Path = option(Path("out"), "folder for the result", short="-o", metavar="DIR")

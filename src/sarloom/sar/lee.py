@@ -8,6 +8,10 @@ from scipy import ndimage
 
 from ..errors import InputError
 
+_BLOCK = 2**17
+"""Pixels of the rows that are filtered together: windows need doubles, whole scenes have no room
+for them."""
+
 
 def lee_filter(power: NDArray[np.float32], looks: float, side: int = 5) -> NDArray[np.float32]:
     """Local linear estimate of speckle-free power with the least mean square error.
@@ -37,7 +41,17 @@ def lee_filter(power: NDArray[np.float32], looks: float, side: int = 5) -> NDArr
         raise InputError(f"looks {looks} is not above 0")
     if side < 3 or side % 2 == 0:
         raise InputError(f"a window of {side} pixels is not odd and at least 3")
-    values = np.asarray(power, np.float64)
+    found = np.empty(power.shape, np.float32)
+    half, rows = side // 2, max(4 * side, _BLOCK // max(power.shape[1], 1))
+    for first in range(0, len(power), rows):
+        above = min(half, first)
+        part = np.asarray(power[first - above : first + rows + half], np.float64)
+        found[first : first + rows] = _estimate(part, looks, side)[above : above + rows]
+    return found
+
+
+def _estimate(values: NDArray[np.float64], looks: float, side: int) -> NDArray[np.float64]:
+    """The same of a few rows, in few arrays."""
     mean = ndimage.uniform_filter(values, side, mode="nearest")
     square = ndimage.uniform_filter(values**2, side, mode="nearest")
     variation = np.maximum(square - mean**2, 0.0) / np.maximum(mean**2, 1e-30)
@@ -45,4 +59,4 @@ def lee_filter(power: NDArray[np.float32], looks: float, side: int = 5) -> NDArr
     signal = np.maximum(variation - speckle, 0.0)
     kept = signal / np.maximum(variation * (1.0 + speckle), 1e-30)
     estimate = mean + np.minimum(kept, 1.0) * (values - mean)
-    return np.asarray(np.maximum(estimate, 0.0), np.float32)
+    return np.asarray(np.maximum(estimate, 0.0))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -145,7 +146,7 @@ def build_tiles(
         settings = {k: v for k, v in as_plain(options).items() if k not in _FREE}
         ledger.open({"build": settings}, options.replace)
         cutting = cutting_of(options)
-        workers.start(_size(products) // _BYTES_PER_WORKER)
+        workers.start(_size(products) // _BYTES_PER_WORKER, partial(open_scenes, products[0]))
         survey = merged(
             _steps(
                 survey_product,
@@ -426,7 +427,7 @@ def _keep(
     finest, shared = tiles[0], unit.shared
     reason = judge(finest, shared.cutting.limits)
     if reason is None and (
-        saturated_share(finest.power, piece.tone) > shared.cutting.limits.max_saturated
+        saturated_share(finest.power, piece.tone, finest.top) > shared.cutting.limits.max_saturated
     ):
         reason = MOST_SATURATED
     split = piece.split

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -66,6 +67,8 @@ class TileData:
     time: datetime | None
     source: str
     """Identifier of the scene."""
+    top: float | None = None
+    """Highest power where every pixel has data, if that is known already."""
 
 
 @dataclass(frozen=True)
@@ -95,13 +98,13 @@ def judge(tile: TileData, limits: Limits | None = None) -> str | None:
     """
     limits = limits or Limits()
     power = tile.power
-    holes = not np.isfinite(power.max())
+    holes = tile.top is None and not np.isfinite(power.max())
     nodata = float(np.count_nonzero(~np.isfinite(power))) / power.size if holes else 0.0
     if nodata > limits.max_nodata or nodata == 1.0:
         return "nodata"
     if _empty_share(power, limits.max_zero) > limits.max_zero:
         return "zeros"
-    if spiked(power, limits.max_peak_db):
+    if spiked(power, limits.max_peak_db, tile.top):
         return "spikes"
     if tile.saturated_fraction > limits.max_saturated:
         # A constant picture is at its own top everywhere; that is a want of contrast.
@@ -126,10 +129,13 @@ def _empty_share(power: PowerArray, enough: float) -> float:
     return float(1.0 - np.mean(np.any(blocks != 0, axis=(1, 3))))
 
 
-def spiked(power: PowerArray, max_peak_db: float) -> bool:
-    """Whether a pixel is brighter than any target: damage, which would also spoil the tone."""
+def spiked(power: PowerArray, max_peak_db: float, top: float | None = None) -> bool:
+    """Whether a pixel is brighter than any target: damage, which would also spoil the tone.
+
+    ``top`` is the highest power, if known.
+    """
     typical, factor = power[::4, ::4], 10 ** (max_peak_db / 10)
-    top = highest(power)
+    top = highest(power) if top is None else top
     # the median is above a number that more than half are above, which is quicker to tell
     if 2 * np.count_nonzero(typical > np.float32(top / factor * (1 + 1e-6))) > typical.size + 1:
         return False
@@ -143,7 +149,10 @@ def _contrast(power: PowerArray) -> float:
     if np.isnan(amplitude.max()):
         amplitude = amplitude[np.isfinite(amplitude)]
     mean = float(amplitude.mean()) if amplitude.size else 0.0
-    return float(amplitude.std()) / mean if mean > 0 else 0.0
+    if not mean > 0:
+        return 0.0
+    amplitude -= np.float32(mean)  # the standard deviation, without the copies of `std`
+    return float(np.sqrt(np.square(amplitude, out=amplitude).mean())) / mean
 
 
 def read_cell(scene: Scene, grid: TileGrid, cell: Cell) -> TileData:
@@ -181,6 +190,7 @@ def read_cell(scene: Scene, grid: TileGrid, cell: Cell) -> TileData:
         saturated_fraction=averaged.saturated,
         time=scene.time,
         source=scene.identifier,
+        top=averaged.top,
     )
 
 
@@ -342,8 +352,9 @@ def _range_azimuth(scene: Scene, grid: TileGrid, transform: Affine | None) -> fl
 def _incidence(scene: Scene, grid: TileGrid, cell: Cell) -> float | None:
     """Incidence at the tile centre: a table of the product, slant geometry, or the scene's."""
     middle = np.array([grid.size / 2.0])
-    if isinstance(scene.ground, KnowsIncidence) and grid.turned is None:
-        known = scene.ground.incidence_deg(*_pixels(scene, grid, cell, middle, middle))
+    if grid.turned is None and _knows_incidence(cast(Any, type(scene.ground))):
+        ground = cast(KnowsIncidence, scene.ground)
+        known = ground.incidence_deg(*_pixels(scene, grid, cell, middle, middle))
         if np.isfinite(known).all():
             return float(np.ravel(known)[0])
     spacing = scene.row_spacing_m if (scene.range_axis or "").endswith("row") else None
@@ -359,6 +370,12 @@ def _incidence(scene: Scene, grid: TileGrid, cell: Cell) -> float | None:
         return angle
     # The product's own angle at the centre includes terrain and squint; keep its difference.
     return angle + scene.incidence_angle_deg - float(np.degrees(np.arcsin(centre)))
+
+
+@lru_cache(maxsize=64)
+def _knows_incidence(ground: type[object]) -> bool:
+    """Whether ground maps of a class are ``KnowsIncidence``; slow to ask for every tile."""
+    return issubclass(ground, KnowsIncidence)
 
 
 def _looks(scene: Scene, grid: TileGrid, cell: Cell) -> float | None:

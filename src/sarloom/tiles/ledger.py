@@ -15,6 +15,7 @@ import io
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -245,15 +246,38 @@ def run_units(
             open_units.append(unit)
         else:
             entries[unit.key] = entry
-    for key, entry in workers.each(_do_unit, [(ledger, work, one) for one in open_units]):
-        entries[key] = entry
+
+    def note(found: tuple[str, dict[str, Any]]) -> None:
+        entries[found[0]] = found[1]
         progress(len(entries), len(units), "")
+
+    jobs = [(ledger, work, one) for one in open_units]
+    with ThreadPoolExecutor(1) as beside:
+
+        def here(job: _Job) -> Future[tuple[str, dict[str, Any]]]:
+            """In this process one unit goes to disk while the next is cut."""
+            unit = job[2]
+            result = work(unit)
+            return beside.submit(lambda: (unit.key, ledger.commit(unit.key, result)))
+
+        settling: Future[tuple[str, dict[str, Any]]] | None = None
+        for found in workers.each(_do_unit, jobs, here):
+            if not isinstance(found, Future):
+                note(found)
+                continue
+            if settling is not None:
+                note(settling.result())  # no more than two units are held
+            settling = found
+        if settling is not None:
+            note(settling.result())
     return [entries[unit.key] for unit in units]
 
 
-def _do_unit(
-    job: tuple[Ledger, Callable[[Any], UnitResult], Unit],
-) -> tuple[str, dict[str, Any]]:
+_Job = tuple[Ledger, Callable[[Any], UnitResult], Unit]
+
+
+def _do_unit(job: _Job) -> tuple[str, dict[str, Any]]:
+    """In another process."""
     ledger, work, unit = job
     return unit.key, ledger.commit(unit.key, work(unit))
 

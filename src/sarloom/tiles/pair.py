@@ -156,7 +156,7 @@ def pair_optical(
     InputError
         If a candidate is damaged or has no coordinate system, and no other will do.
     """
-    if tile.footprint is None or tile.crs is None or tile.transform is None:
+    if not candidates or tile.footprint is None or tile.crs is None or tile.transform is None:
         return None
     best: OpticalMatch | None = None
     failure: InputError | None = None

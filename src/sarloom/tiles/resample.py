@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft, sparse
 
 from ..errors import InputError
 
 if TYPE_CHECKING:
+    from scipy import sparse
+
     from ..records import ComplexArray, FloatArray, PowerArray
 
     PowerWindow = Callable[[slice, slice], PowerArray]
@@ -50,6 +51,8 @@ class Averaged:
     """Share of the source area that had data."""
     saturated: float
     """Share of valid source pixels at the highest value met, if more than one is."""
+    top: float | None = None
+    """Highest power on the new grid where every pixel has data; None where that was not asked."""
 
 
 class _Weights:
@@ -104,6 +107,8 @@ def area_matrix(edges: FloatArray, start: int, stop: int) -> sparse.csr_array:
 
     Source pixel s covers [s, s + 1]; its weight is the share of the interval that it covers.
     """
+    from scipy import sparse  # slow to import, and whole pixels need none of it
+
     inside = np.arange(start, stop + 1, dtype=np.float64)
     breaks = np.union1d(np.clip(edges, start, stop), inside)
     breaks = breaks[(breaks >= edges[0]) & (breaks <= edges[-1])]
@@ -121,6 +126,8 @@ def area_matrix(edges: FloatArray, start: int, stop: int) -> sparse.csr_array:
 
 def nearest_matrix(edges: FloatArray, start: int, stop: int) -> sparse.csr_array:
     """Sparse weights that pick the pixel at the middle of every interval."""
+    from scipy import sparse
+
     middle = np.floor(0.5 * (edges[1:] + edges[:-1])).astype(int) - start
     picked = np.clip(middle, 0, stop - start - 1)
     ones = np.ones(len(picked), np.float32)
@@ -161,32 +168,35 @@ def area_average(
     rows, columns = len(row_edges) - 1, len(column_edges) - 1
     step_rows, step_columns = _block(row_edges, column_edges)
     power: PowerArray | None = None
+    top: float | None = None
     valid_area = 0.0
     peak = Peak(saturation_power)
-    for top in range(0, rows, step_rows):
-        down = _Weights(row_edges[top : min(top + step_rows, rows) + 1], nearest[0])
+    for first in range(0, rows, step_rows):
+        down = _Weights(row_edges[first : min(first + step_rows, rows) + 1], nearest[0])
         for left in range(0, columns, step_columns):
             part = column_edges[left : min(left + step_columns, columns) + 1]
             across = _Weights(part, nearest[1])
             block = window(slice(down.start, down.stop), slice(across.start, across.stop))
-            peak.add(block)
-            averaged, coverage = _average(block, down, across, min_coverage)
+            highest_here = float(block.max())  # one pass for all who ask; NaN where there is a hole
+            peak.add(block, highest_here)
+            averaged, coverage = _average(block, down, across, min_coverage, highest_here)
             valid_area += coverage * down.count * across.count
             if power is None and averaged.shape == (rows, columns):
                 power = averaged  # the usual tile, which needs no copy
+                top = highest_here if averaged is block and np.isfinite(highest_here) else None
                 continue
             if power is None:
                 power = np.empty((rows, columns), np.float32)
-            power[top : top + down.count, left : left + across.count] = averaged
+            power[first : first + down.count, left : left + across.count] = averaged
     assert power is not None
-    return Averaged(power, valid_area / (rows * columns), peak.share)
+    return Averaged(power, valid_area / (rows * columns), peak.share, top)
 
 
 def _average(
-    block: PowerArray, down: _Weights, across: _Weights, min_coverage: float
+    block: PowerArray, down: _Weights, across: _Weights, min_coverage: float, top: float
 ) -> tuple[PowerArray, float]:
-    """One block's averages and the share of its area that has data."""
-    if not np.isnan(block.max()):
+    """One block's averages and the share of its area that has data; ``top`` is its maximum."""
+    if not np.isnan(top):
         return across.columns(down.rows(block)), 1.0
     missing = np.isnan(block)
     if missing.all():
@@ -223,13 +233,13 @@ class Peak:
         self.hits = 0
         self.valid = 0
 
-    def add(self, block: PowerArray) -> None:
-        """Count one block."""
+    def add(self, block: PowerArray, found: float | None = None) -> None:
+        """Count one block; ``found`` is its maximum, NaN where there is a hole, if known."""
         self.valid += block.size
         if self.known is not None:
             self.hits += int(np.count_nonzero(block >= np.float32(self.value)))
             return
-        top = highest(block)
+        top = highest(block) if found is None or np.isnan(found) else found
         if not top > 0.0 or top < self.value:
             return
         count = int(np.count_nonzero(block == np.float32(top)))
@@ -312,6 +322,8 @@ def sinc_matrix(positions: FloatArray, start: int, stop: int) -> sparse.csr_arra
     A sinc of ``KERNEL_TAPS`` samples under a Kaiser window (Harris, *On the use of windows for
     harmonic analysis*, 1978), scaled to unit gain at the centre of the band.
     """
+    from scipy import sparse
+
     half = KERNEL_TAPS // 2
     taps = np.floor(positions)[:, None] + np.arange(-half + 1, half + 1)[None]
     offset = positions[:, None] - taps
@@ -398,6 +410,8 @@ def _twice(
     ends: tuple[tuple[bool, bool], tuple[bool, bool]],
 ) -> ComplexArray:
     """The field in base band, sampled twice as finely; sample (0, 0) stays where it was."""
+    from scipy import fft
+
     base = np.asarray(field, np.complex64)
     for axis, band in enumerate(bands):
         n = base.shape[axis]

@@ -26,7 +26,7 @@ Ring = Sequence[tuple[float, float]]
 PowerArray = NDArray[np.float32]
 
 
-def radar_columns(power: PowerArray, tone: Tone) -> dict[str, Any]:
+def radar_columns(power: PowerArray, tone: Tone, top: float | None = None) -> dict[str, Any]:
     """Columns of a radar tile that follow from its pixels.
 
     Parameters
@@ -35,23 +35,28 @@ def radar_columns(power: PowerArray, tone: Tone) -> dict[str, Any]:
         Linear power; NaN where nothing was measured.
     tone
         Of the acquisition.
+    top
+        Highest power where every pixel was measured, if that is known already.
     """
     amplitude = np.sqrt(power)
-    whole = _all_measured(power)
+    whole = top is not None or _all_measured(power)
     valid = None if whole else np.isfinite(amplitude)
     return {
         "image": picture(grey16_png(encode(amplitude, tone))),
         "valid": None if valid is None else picture(picture_png(valid)),
         "nodata_fraction": 0.0 if valid is None else 1.0 - np.count_nonzero(valid) / valid.size,
-        "saturated": saturated_share(power, tone),
+        "saturated": saturated_share(power, tone, top),
         **tone_columns(tone),
     }
 
 
-def saturated_share(power: PowerArray, tone: Tone) -> float:
-    """Share of measured pixels brighter than the tone can say."""
-    above = int(np.count_nonzero(power > top_power(tone)))  # NaN compares false
-    if _all_measured(power):
+def saturated_share(power: PowerArray, tone: Tone, top: float | None = None) -> float:
+    """Share of measured pixels brighter than the tone can say; ``top`` as in ``radar_columns``."""
+    limit = top_power(tone)
+    if top is not None and top <= limit:
+        return 0.0
+    above = int(np.count_nonzero(power > limit))  # NaN compares false
+    if top is not None or _all_measured(power):
         return above / power.size
     return above / max(1, int(np.count_nonzero(np.isfinite(power))))
 
@@ -108,7 +113,7 @@ def tile_row(
     return complete(
         {
             "id": f"{group}-{tile.spacing_m:g}m",
-            **radar_columns(tile.power, tone),
+            **radar_columns(tile.power, tone, tile.top),
             **({} if match is None else optical_columns(match)),
             **told.columns(),
             "calibration": scene.calibration,

@@ -11,6 +11,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,6 +38,8 @@ _SAFE = re.compile(
     r'<checksum checksumName="MD5">\s*([0-9a-fA-F]{32})\s*</checksum>'
 )
 _MAX_LIST_BYTES = 64 << 20
+_BLOCK_BYTES = 4 << 20
+"""Hashed at a time: large, as after each a thread has to wait for the interpreter."""
 _PROBES = 3
 _PROBE_PIXELS = 8
 
@@ -97,12 +100,17 @@ def _checked(path: Path, stated: dict[str, str], ledger: Ledger) -> dict[str, st
 
 
 def _digests(path: Path, kinds: list[str]) -> dict[str, str]:
-    """Several hashes of a file in one pass."""
+    """Several hashes of a file in one pass; one block is read while the last one is hashed."""
     hashes = {kind: hashlib.new(kind, usedforsecurity=False) for kind in kinds}
-    with path.open("rb") as opened:
-        while block := opened.read(1 << 20):
+    size = max(1, min(_BLOCK_BYTES, path.stat().st_size))
+    block, other = (memoryview(bytearray(size)) for _ in range(2))
+    with path.open("rb", buffering=0) as opened, ThreadPoolExecutor(1) as beside:
+        length = opened.readinto(block)
+        while length:
+            coming = beside.submit(opened.readinto, other)
             for one in hashes.values():
-                one.update(block)
+                one.update(block[:length])
+            block, other, length = other, block, coming.result()
     return {kind: one.hexdigest() for kind, one in hashes.items()}
 
 

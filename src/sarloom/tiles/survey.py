@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +63,7 @@ class Acquisition:
     grid: dict[str, Any]
     notes: tuple[str, ...]
 
-    @property
+    @cached_property
     def name(self) -> str:
         """Unique in an archive: two products may call themselves the same."""
         return f"{self.identifier}-{key_of(self.sha256, self.identifier)[:6]}"

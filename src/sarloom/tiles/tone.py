@@ -72,12 +72,13 @@ class AmplitudeSums:
         self._take(values[finite & ~fill].astype(np.float64))
 
     def _take(self, good: NDArray[np.float64]) -> None:
-        """Take in valid amplitudes."""
+        """Take in valid amplitudes, which are written over."""
         if good.size == 0:
             return
-        mean = float(good.mean())
-        squares = float(np.square(good - mean).sum())
-        self.merge(AmplitudeSums(good.size, 0, 0, mean, squares, float(good.max())))
+        mean, largest = float(good.mean()), float(good.max())
+        good -= mean
+        squares = float(np.square(good, out=good).sum())
+        self.merge(AmplitudeSums(good.size, 0, 0, mean, squares, largest))
 
     def merge(self, other: AmplitudeSums) -> None:
         """Take in the sums over other pixels."""

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from queue import SimpleQueue
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +18,14 @@ if TYPE_CHECKING:
 class Workers:
     """Processes that are started when first needed and end with the block.
 
-    Starting one takes as long as cutting some hundred tiles, so one set of them serves every step,
-    and ``start`` lets them come up while this process does what one process has to do alone.
+    Starting one takes as long as cutting some hundred tiles, so this process is one of them, one
+    set of others serves every step, and ``start`` lets these come up while this process does what
+    one process has to do alone.
 
     Parameters
     ----------
     count
-        How many; with one, everything happens in this process.
+        How many, this one included; with one, everything happens in this process.
     """
 
     def __init__(self, count: int) -> None:
@@ -39,34 +44,87 @@ class Workers:
     ) -> None:
         self._end()
 
-    def start(self, jobs: int) -> None:
-        """Begin to start as many as so many jobs will keep busy; returns at once."""
-        wanted = min(self.count, jobs)
-        if wanted > max(1, self._size):
+    def start(self, jobs: int, first: Callable[[], Any] | None = None) -> None:
+        """Begin to start as many as so many jobs will keep busy; returns at once.
+
+        Parameters
+        ----------
+        first
+            What each does first, so that what it needs is loaded; its result and errors are lost.
+        """
+        wanted = min(self.count, jobs) - 1
+        if wanted > self._size:
             pool = self._grown(wanted)
             for _ in range(wanted):
-                pool.submit(_come_up)
+                pool.submit(_come_up, first)
 
-    def each(self, function: Callable[[Any], Any], jobs: Sequence[Any]) -> Iterable[Any]:
+    def each(
+        self,
+        function: Callable[[Any], Any],
+        jobs: Sequence[Any],
+        here: Callable[[Any], Any] | None = None,
+    ) -> Iterator[Any]:
         """Results as they come, in no particular order.
 
         Parameters
         ----------
         function
             Of a module, so that it can travel to another process.
+        here
+            What this process does instead, if it does it in another way.
         """
-        if self.count == 1 or len(jobs) <= 1:
-            yield from map(function, jobs)
-            return
-        from concurrent.futures import as_completed
-
-        pool = self._grown(min(self.count, len(jobs)))
+        left, waiting, done = len(jobs), deque(jobs), SimpleQueue[Future[Any]]()
         try:
-            for future in as_completed([pool.submit(function, job) for job in jobs]):
-                yield future.result()
+            self._feed(function, waiting, done)
+            while left:
+                try:
+                    job = waiting.popleft()
+                except IndexError:  # all are done or in other hands
+                    found = done.get().result()
+                else:
+                    found = (here or function)(job)
+                yield found
+                left -= 1
+                while not done.empty():
+                    yield done.get().result()
+                    left -= 1
         except BaseException:
             self._end()  # what is not begun is not begun any more
             raise
+
+    def _feed(
+        self, function: Callable[[Any], Any], waiting: deque[Any], done: SimpleQueue[Future[Any]]
+    ) -> None:
+        """Let the other processes take jobs, each its next one when the last is done."""
+        others = min(self.count, len(waiting)) - 1
+        if others < 1:
+            return
+        pool = self._grown(others)
+
+        def next_job() -> None:
+            try:
+                job = waiting.popleft()
+            except IndexError:
+                return
+            try:
+                pool.submit(function, job).add_done_callback(finished)
+            except RuntimeError:  # the processes ended meanwhile
+                waiting.appendleft(job)
+
+        def finished(future: Future[Any]) -> None:
+            next_job()
+            done.put(future)
+
+        def is_up(future: Future[Any]) -> None:
+            if future.cancelled():
+                return
+            if future.exception() is None:
+                next_job()
+            else:
+                done.put(future)  # whose result raises where it is asked for
+
+        for _ in range(others):
+            pool.submit(_come_up).add_done_callback(is_up)
 
     def _grown(self, wanted: int) -> ProcessPoolExecutor:
         """The processes, at least so many."""
@@ -89,12 +147,15 @@ class Workers:
         self._pool, self._size = None, 0
 
 
-def _come_up() -> None:
+def _come_up(first: Callable[[], Any] | None = None) -> None:
     """In a worker: load what cutting needs."""
-    from . import build  # noqa: F401  # with rasterio, pyproj and scipy below it
+    from . import build  # noqa: F401  # with rasterio and numpy below it
     from .schema import arrow
 
     arrow()
+    if first is not None:
+        with contextlib.suppress(Exception):
+            first()
 
 
 def _end_with_parent() -> None:

@@ -92,7 +92,8 @@ class _Tiles:
             for name in ("image", "valid", "segmentation")
         ]
         said = ("tone", "threshold", "low_db", "high_db", "looks", "calibration", "text")
-        return digest_of([held, [row[name] for name in said]], row["id"])
+        labels = self._labels if row["segmentation"] else ()
+        return digest_of([held, labels, [row[name] for name in said]], row["id"])
 
     def name(self, index: int) -> str:
         """Id of a tile."""

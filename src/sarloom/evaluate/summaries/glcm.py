@@ -5,7 +5,10 @@ Haralick, Shanmugam & Dinstein, *Textural features for image classification*, 19
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import combinations
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +48,7 @@ def cooccurrence(
     levels
         [rows, columns], 0 .. count - 1; ``count`` marks pixels without data.
     offsets
-        Row step (not negative) and column step of each pair of pixels.
+        Row step and column step of each pair of pixels.
 
     Returns
     -------
@@ -53,34 +56,101 @@ def cooccurrence(
     """
     import torch
 
-    side, shifts, flat = _padded(levels, offsets, count)
-    length = flat.size - max(shifts)
-    once, codes = flat[:length] * flat.dtype.type(side), np.empty(length, flat.dtype)
-    counted, found = torch.from_numpy(codes), []
-    for shift in shifts:
-        np.add(once, flat[shift : shift + length], out=codes)
-        # torch counts 16-bit codes as they are; numpy would widen them to 64 bits first
-        found.append(torch.bincount(counted, minlength=side**2))
-    pairs = torch.cat(found).numpy().reshape(-1, side, side)[:, :count, :count]
+    side = count + 1
+    line = _Line(levels, offsets, side)
+    # for few pixels a matrix of three would be larger than the image
+    groups = _groups(offsets, 3 if levels.size > side**3 else 1)
+    counted = torch.cat([line.counted(group.steps)[: len(group.found)] for group in groups])
+    order = np.argsort([number for group in groups for number in group.found])
+    pairs = counted.numpy()[order, :count, :count]
     both = pairs + pairs.swapaxes(1, 2)
     return np.asarray(both / np.maximum(both.sum(axis=(1, 2), keepdims=True), 1))
 
 
-def _padded(
-    levels: NDArray[np.uint16], offsets: tuple[tuple[int, int], ...], count: int
-) -> tuple[int, list[int], NDArray[Any]]:
-    """Levels per axis, offsets as steps in one row, and the image in one row, with so many pixels
-    without data behind each row and below that no pair reaches another row by mistake."""
-    rows, columns = levels.shape
-    below = max(down for down, _ in offsets)
-    beside = max(abs(right) for _, right in offsets)
-    stride = columns + beside
-    kind = np.int16 if (count + 1) ** 2 <= 2**15 else np.int32
-    flat = np.empty((rows + below) * stride + beside, kind)
-    grid = flat[: rows * stride].reshape(rows, stride)
-    grid[:, :columns] = levels.view(np.int16)  # the same small numbers, copied without a cast
-    grid[:, columns:], flat[rows * stride :] = count, count
-    return count + 1, [down * stride + right for down, right in offsets], flat
+class _Group(NamedTuple):
+    """Offsets that are counted together."""
+
+    steps: tuple[tuple[int, int], ...]
+    """One or two, from the same pixel."""
+    found: tuple[int, ...]
+    """Numbers of the offsets between first and second pixel, first and third, second and third."""
+
+
+@lru_cache
+def _groups(offsets: tuple[tuple[int, int], ...], most: int) -> tuple[_Group, ...]:
+    """Groups of at most ``most`` offsets, 1 or 3, in which every offset is found once.
+
+    Three pixels counted at once show the pairs of two offsets, and of their difference: across,
+    down and the diagonal between them take one pass over the pixels.
+    """
+    left = {number: _forward(step) for number, step in enumerate(offsets)}
+    made = []
+    while left:
+        found = next(_triples(left), tuple(left)[:2]) if most > 1 else tuple(left)[:1]
+        made.append(_Group(tuple(left[number] for number in found[:2]), found))
+        left = {number: step for number, step in left.items() if number not in found}
+    return tuple(made)
+
+
+def _triples(steps: dict[int, tuple[int, int]]) -> Iterator[tuple[int, ...]]:
+    """Numbers of two steps and of their difference."""
+    for (one, a), (other, b) in combinations(steps.items(), 2):
+        gap = _forward((b[0] - a[0], b[1] - a[1]))
+        yield from ((one, other, n) for n, c in steps.items() if c == gap and c not in (a, b))
+
+
+def _forward(step: tuple[int, int]) -> tuple[int, int]:
+    """A step and the same one back make one pair: the one down, or to the right."""
+    return max(step, (-step[0], -step[1]))
+
+
+class _Line:
+    """An image in one row, where a step is a number and pairs are counted without a copy.
+
+    Pixels without data lie above, below and behind each row, so many that no pair reaches another
+    row by mistake and that of three pixels two may lie in the image without the first.
+    """
+
+    def __init__(
+        self, levels: NDArray[np.uint16], offsets: tuple[tuple[int, int], ...], side: int
+    ) -> None:
+        rows, columns = levels.shape
+        beyond = max(abs(down) for down, _ in offsets)
+        beside = max(abs(right) for _, right in offsets)
+        self.side, self.stride = side, columns + beside
+        ends = beyond * self.stride + beside
+        kind = np.uint16 if side**3 <= 2**16 else np.int32
+        self._flat = np.full(rows * self.stride + 2 * ends, side - 1, kind)
+        self._flat[ends : self._flat.size - ends].reshape(rows, -1)[:, :columns] = levels
+        self._codes = np.empty_like(self._flat)
+        self._wide = np.empty(self._flat.size, np.int32)
+
+    def counted(self, steps: tuple[tuple[int, int], ...]) -> Any:
+        """Pairs of one step, or for two steps those of first and second pixel, first and third,
+        second and third: a tensor [1 or 3, side, side] of int64."""
+        import torch
+
+        shifts = [down * self.stride + right for down, right in steps]
+        side, length = self.side, self._flat.size - max(shifts)
+        digit = self._flat.dtype.type(side)
+        codes = self._codes[:length]
+        # in place and in as few bytes as hold them: what counts here is what fits the cache
+        np.multiply(self._flat[:length], digit, out=codes)
+        codes += self._flat[shifts[0] :][:length]
+        for shift in shifts[1:]:
+            codes *= digit
+            codes += self._flat[shift:][:length]
+        bins = (side,) * (len(steps) + 1)
+        # torch counts numbers of 16 and 32 bits as they are; numpy would widen them to 64 first
+        if codes.itemsize == 2 and side ** len(bins) <= 2**15:
+            codes = codes.view(np.int16)
+        elif codes.itemsize == 2:
+            self._wide[:length] = codes
+            codes = self._wide[:length]
+        found = torch.bincount(torch.from_numpy(codes), minlength=side ** len(bins)).reshape(bins)
+        if len(steps) == 1:
+            return found[None]
+        return torch.stack([found.sum(2), found.sum(1), found.sum(0)])
 
 
 _GAP = _I - _J

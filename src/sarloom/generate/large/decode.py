@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..speckled import grey
 from .sources import Source
-from .windows import Window, pairs, ramp_windows
+from .windows import Window, pairs, windows
 
 if TYPE_CHECKING:
     import torch
@@ -44,27 +44,26 @@ def decoded_rows(
     First row, and pixels u in [0, 1] [rows, width] that no later window changes.
     """
     cell, width = model.cell, latents.shape[3] * model.cell
-    rows = ramp_windows(latents.shape[2], window, overlap)
-    columns = ramp_windows(latents.shape[3], window, overlap)
-    pixel_rows = ramp_windows(rows[-1].stop * cell, window * cell, overlap * cell)
-    pixel_columns = ramp_windows(width, window * cell, overlap * cell)
+    rows = windows(latents.shape[2], window, overlap)
+    columns = windows(latents.shape[3], window, overlap)
     strip = np.zeros((0, width), np.float32)
     top = 0
-    for number, (down, soft) in enumerate(zip(rows, pixel_rows, strict=True)):
+    for number, down in enumerate(rows):
         last = number == len(rows) - 1
-        bottom = soft.stop if last else pixel_rows[number + 1].start
-        if soft.stop <= after:
+        bottom = (down.stop if last else rows[number + 1].start) * cell
+        if down.stop * cell <= after:
             continue  # whatever it would add to is written
         if len(strip) == 0:
-            top = soft.start
-        missing = soft.stop - top - len(strip)
+            top = down.start * cell
+        missing = down.stop * cell - top - len(strip)
         strip = np.concatenate([strip, np.zeros((missing, width), np.float32)])
-        part = strip[soft.start - top :]
-        for across, fine in zip(columns, pixel_columns, strict=True):
-            places = slice(across.start, across.stop)
-            pixel = _decode(model, latents[:, :, down.start : down.stop, places])
-            weights = np.multiply.outer(soft.weights, fine.weights)
-            part[:, fine.start : fine.stop] += pixel * weights
+        part = strip[down.start * cell - top :]
+        for across in columns:
+            pixel = _decode(
+                model, latents[:, :, down.start : down.stop, across.start : across.stop]
+            )
+            weights = np.multiply.outer(down.weights(cell), across.weights(cell))
+            part[:, across.start * cell : across.stop * cell] += pixel * weights
         ready = bottom - top
         if ready > 0:
             begin = max(0, after - top)
@@ -81,11 +80,10 @@ def encode_canvas(
 
     latents = torch.zeros((1, model.latent_channels, rows, columns))
     cell = model.cell
-    down, across = ramp_windows(rows, window, overlap), ramp_windows(columns, window, overlap)
-    for one, other in pairs(down, across):
+    for one, other in pairs(windows(rows, window, overlap), windows(columns, window, overlap)):
         pixels = torch.from_numpy(source.read(_pixels(one, cell), _pixels(other, cell)))[None]
         made = model.encode(pixels.expand(1, 3, *pixels.shape[2:]).contiguous()).cpu()
-        weights = torch.from_numpy(np.multiply.outer(one.weights, other.weights))
+        weights = torch.from_numpy(np.multiply.outer(one.weights(), other.weights()))
         latents[:, :, one.start : one.stop, other.start : other.stop] += made * weights
     return latents
 

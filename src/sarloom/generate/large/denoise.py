@@ -1,10 +1,12 @@
-"""Denoising a canvas: windows of the model's own size, joined at every step.
+"""Denoising a canvas: windows joined at every step.
 
 MultiDiffusion (Bar-Tal et al. 2023, equation 5 with smooth weights): what the U-Net predicts for
-overlapping windows is averaged at every place before the solver takes its step, so neighbouring
-windows agree on one image. The windows move from step to step, hence no place is always on a
-border. Windows go through the network one by one, since the order of sums in a convolution hangs on
-the batch.
+overlapping windows is joined at every place before the solver takes its step, so neighbouring
+windows agree on one image. While the layout is decided windows share much and pass smoothly into
+one another, or a river would end at a cut; later they share just what it takes to see beyond the
+cut, since an average is softer than either picture and what is shared is computed twice. The cuts
+move from step to step, hence no place is always on a border. Windows go through the network one by
+one, since the order of sums in a convolution hangs on the batch.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from ..solvers import SOLVERS, plain_solver
 from .guides import Guides
 from .noise import latent_noise
 from .state import Work
-from .windows import bump_windows, pairs, shifts
+from .windows import Window, pairs, shifts, windows
 
 if TYPE_CHECKING:
     import torch
@@ -32,6 +34,15 @@ if TYPE_CHECKING:
 Tick = Callable[[int, int, str], None]
 WINDOW = 32
 """Cells of a window, unless the model was trained on larger ones."""
+GROWN = 1.5
+"""Largest window in sizes that the model was trained on: what windows share costs less, and their
+time per pixel is still that of small ones."""
+PIECE = 1024
+"""Pixels on a side beyond which no window grows."""
+LAYOUT = 1 / 3
+"""Share of the steps in which the layout is decided."""
+BLEND = 2
+"""Cells around a cut in which predictions are averaged after that."""
 
 
 @dataclass(frozen=True)
@@ -46,20 +57,36 @@ class Canvas:
     """Cells."""
     seed: int
     stride: int
-    """Cells between windows of 32; in proportion for larger or smaller ones."""
+    """32 less the cells that windows share; in proportion for models trained on other sizes."""
     guides: Guides | None = None
     adapters: Adapters | None = None
 
     @property
     def window(self) -> int:
-        """Cells on a side of a window: the size the model was trained on."""
+        """Cells on a side of the smallest window: the size the model was trained on."""
         trained = int(self.model.parts.unet.config.sample_size or WINDOW)
         return max(trained, 8)
 
     @property
-    def step(self) -> int:
-        """Cells between windows."""
-        return max(1, min(self.window, round(self.stride * self.window / WINDOW)))
+    def largest(self) -> int:
+        """Cells on a side of the largest window, denoised or decoded."""
+        return max(self.window, min(int(GROWN * self.window), PIECE // self.model.cell))
+
+    def laid_out(self, step: int, steps: int) -> tuple[tuple[Window, ...], tuple[Window, ...]]:
+        """Windows of a step, by rows and by columns."""
+        shared = max(0, round((WINDOW - self.stride) * self.window / WINDOW))
+        early = step + 1 <= LAYOUT * steps
+        if early:
+            overlap, blend = max(shared, min(2 * shared, self.largest // 4)), None
+        else:
+            overlap, blend = shared // 2, BLEND
+        down, across = (
+            windows(length, self.largest, overlap, least=self.window, blend=blend, shift=shift)
+            for length, shift in zip(
+                (self.rows, self.columns), shifts(self.seed, step), strict=True
+            )
+        )
+        return down, across
 
 
 def check_solver(settings: SampleSettings, config: dict[str, Any]) -> Any:
@@ -153,22 +180,20 @@ def _predict(
     index: int,
     tick: Tick,
 ) -> torch.Tensor:
-    """The windows' predictions at one step, averaged."""
+    """The windows' predictions at one step, joined."""
     import torch
 
     t, progress = times[index], index / len(times)
     if canvas.adapters is not None:
         canvas.adapters.at(progress)
-    down, across = shifts(canvas.seed, index, canvas.step)
-    rows = bump_windows(canvas.rows, canvas.window, canvas.step, down)
-    columns = bump_windows(canvas.columns, canvas.window, canvas.step, across)
+    rows, columns = canvas.laid_out(index, len(times))
     z = solver.scale_model_input(latents, t)
     total = torch.zeros_like(latents)
     count = len(rows) * len(columns)
     for number, (one, other) in enumerate(pairs(rows, columns)):
         places = slice(one.start, one.stop), slice(other.start, other.stop)
         epsilon = _window(canvas, z[:, :, places[0], places[1]], t, progress, *places)
-        weights = torch.from_numpy(np.multiply.outer(one.weights, other.weights))
+        weights = torch.from_numpy(np.multiply.outer(one.weights(), other.weights()))
         total[:, :, places[0], places[1]] += epsilon * weights
         tick(index * count + number + 1, len(times) * count, f"step {index + 1} of {len(times)}")
     return total

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .guides import Guides
 
 FloatArray = NDArray[np.float32]
-DECODE_OVERLAP = 8
+DECODE_OVERLAP = 4
 """Cells that decoded windows share."""
 BLOCK_ROWS = 512
 REFLECTIVITY, AMPLITUDE = "reflectivity.tif", "amplitude.tif"
@@ -120,7 +120,7 @@ def _draw(job: SceneJob, work: Work, tick: Tick) -> None:
     if job.start is not None:
         # read again on resume too: that there is one decides how many steps are run
         tick(0, 1, "reading the start image")
-        start = encode_canvas(job.model, job.start, *job.cells, canvas.window, overlap)
+        start = encode_canvas(job.model, job.start, *job.cells, canvas.largest, overlap)
     if job.guides is not None:
         tick(0, 1, "reading the controls")
         job.guides.embed(*job.cells, work.folder)
@@ -129,7 +129,7 @@ def _draw(job: SceneJob, work: Work, tick: Tick) -> None:
         raster.create(path, job.shape)
     height, width = job.shape
     after = work.rows
-    strips = decoded_rows(job.model, latents, canvas.window, overlap, after)
+    strips = decoded_rows(job.model, latents, canvas.largest, overlap, after)
     for row, pixel in strips:
         keep = pixel[: max(0, height - row), :width]
         if len(keep):

@@ -1,6 +1,9 @@
-"""Overlapping windows along one axis, with weights that sum to one at every place.
+"""Windows that cover one axis and share some places, with weights that sum to one everywhere.
 
-Two axes multiply, so a blend over an image needs no division and no second image of weights.
+An axis is cut into equal parts; a window is a part and what it reads beyond its cuts, which lets it
+see what lies there. From one window to the next the picture passes over within a narrow band around
+the cut: an average of two predictions is smoother than either, so the band is no wider than it has
+to be. Two axes multiply, so a blend over an image needs no division and no second image of weights.
 """
 
 from __future__ import annotations
@@ -13,9 +16,9 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float32]
 SHIFT_STREAM = 3
-"""Spawn key of the random offsets of windows."""
-LEAST_WEIGHT = 1e-3
-"""Of a window's outermost place against its middle, so that every place has a weight."""
+"""Spawn key of the random offsets of cuts."""
+SWING = 0.25
+"""Farthest that cuts move from their middle position, in distances between cuts."""
 
 
 @dataclass(frozen=True)
@@ -23,54 +26,85 @@ class Window:
     """One window along one axis."""
 
     start: int
-    weights: FloatArray
-    """Share of this window at each of its places."""
+    stop: int
+    """First place behind it."""
+    left: int | None = None
+    """Cut to the window before it; None at the beginning of the axis."""
+    right: int | None = None
+    blend: float = 0.0
+    """Width of the band around a cut in which the next window takes over."""
 
-    @property
-    def stop(self) -> int:
-        """First place behind it."""
-        return self.start + len(self.weights)
+    def weights(self, fine: int = 1) -> FloatArray:
+        """Share of this window at each of its places, or at ``fine`` points in each place."""
+        x = self.start + (np.arange((self.stop - self.start) * fine) + 0.5) / fine
+        share = np.ones(len(x))
+        if self.left is not None:
+            share *= self._beyond(x, self.left)
+        if self.right is not None:
+            share *= 1.0 - self._beyond(x, self.right)
+        return np.asarray(share, np.float32)
+
+    def _beyond(self, x: NDArray[np.float64], cut: int) -> NDArray[np.float64]:
+        """Share of what lies behind a cut: a smooth rise from 0 to 1."""
+        if self.blend <= 0:
+            return np.asarray(x > cut, np.float64)
+        rise = np.clip((x - cut) / self.blend + 0.5, 0.0, 1.0)
+        return np.asarray(np.sin(0.5 * np.pi * rise) ** 2, np.float64)
 
 
-def starts(length: int, size: int, stride: int, shift: int = 0) -> list[int]:
-    """First places of windows that cover an axis; those at the ends stay within it.
+def windows(
+    length: int,
+    most: int,
+    overlap: int,
+    *,
+    least: int = 1,
+    blend: float | None = None,
+    shift: float | None = None,
+) -> tuple[Window, ...]:
+    """As few windows as cover an axis.
 
     Parameters
     ----------
+    length
+        Places of the axis.
+    least, most
+        Places of the smallest and the largest window; a shorter axis is one window.
+    overlap
+        Places that neighbours share at the least; an even number, or one more.
+    blend
+        Places over which one passes into the next; all that they share if not given.
     shift
-        Moves the inner windows towards the beginning, 0 to ``stride`` - 1.
+        From -1 to 1: where the cuts lie within their swing. Without it they lie evenly and windows
+        may be larger, since there is no swing to leave room for.
     """
-    last = max(0, length - size)
-    raw = range(-shift, last + stride, stride)
-    return sorted({min(max(0, place), last) for place in raw})
+    if length <= most:
+        return (Window(0, length),)
+    half = max(0, min(-(-overlap // 2), most // 4))
+    overlap = 2 * half
+    swing = 0.0 if shift is None else SWING
+    part = min(most - overlap, (most - half) / (1 + swing))
+    count = max(2, -(-length // max(1, int(part))))
+    part = length / count
+    moved = swing * part * (shift or 0.0)
+    cuts = [round(part * number + moved) for number in range(1, count)]
+    band = overlap if blend is None else min(blend, overlap)
+    found = []
+    for left, right in zip([None, *cuts], [*cuts, None], strict=True):
+        start = 0 if left is None else max(0, left - half)
+        stop = length if right is None else min(length, right + half)
+        missing = min(least, length) - (stop - start)
+        if missing > 0:  # what a network never saw is windows smaller than it was trained on
+            start = max(0, min(start - missing // 2, length - least))
+            stop = min(length, start + least)
+        found.append(Window(start, stop, left, right, band))
+    return tuple(found)
 
 
-def bump_windows(length: int, size: int, stride: int, shift: int = 0) -> tuple[Window, ...]:
-    """Windows that count most in their middle: w(x) = sin^2(pi x), for denoising."""
-    size = min(size, length)
-    x = (np.arange(size) + 0.5) / size
-    bump = np.sin(np.pi * x) ** 2 + LEAST_WEIGHT
-    return _normalised(length, [(start, bump) for start in starts(length, size, stride, shift)])
-
-
-def ramp_windows(length: int, size: int, overlap: int) -> tuple[Window, ...]:
-    """Windows with a smooth ramp over their overlap and one between, for decoding."""
-    size = min(size, length)
-    overlap = min(overlap, size - 1)
-    ramp = np.ones(size)
-    if overlap > 0:
-        rise = np.sin(0.5 * np.pi * (np.arange(overlap) + 0.5) / overlap) ** 2
-        ramp[:overlap] = rise
-        ramp[-overlap:] = np.minimum(ramp[-overlap:], rise[::-1])
-    found = starts(length, size, max(1, size - overlap))
-    return _normalised(length, [(start, ramp) for start in found])
-
-
-def shifts(seed: int, step: int, stride: int) -> tuple[int, int]:
-    """Offsets of the windows at one step, by rows and columns: no border stays where it was."""
+def shifts(seed: int, step: int) -> tuple[float, float]:
+    """Where the cuts lie within their swing at one step, by rows and columns."""
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(SHIFT_STREAM, step)))
-    down, across = rng.integers(0, stride, 2)
-    return int(down), int(across)
+    down, across = rng.uniform(-1.0, 1.0, 2)
+    return float(down), float(across)
 
 
 def pairs(rows: tuple[Window, ...], columns: tuple[Window, ...]) -> Iterator[tuple[Window, Window]]:
@@ -78,13 +112,3 @@ def pairs(rows: tuple[Window, ...], columns: tuple[Window, ...]) -> Iterator[tup
     for down in rows:
         for across in columns:
             yield down, across
-
-
-def _normalised(length: int, raw: list[tuple[int, NDArray[np.float64]]]) -> tuple[Window, ...]:
-    total = np.zeros(length)
-    for start, weights in raw:
-        total[start : start + len(weights)] += weights
-    return tuple(
-        Window(start, (weights / total[start : start + len(weights)]).astype(np.float32))
-        for start, weights in raw
-    )
