@@ -63,9 +63,18 @@ def test_sharpening_changes_the_decoder_and_nothing_else(finished: Path, tmp_pat
     assert changed <= {"decoder", "post_quant_conv"}
     last = after["decoder.conv_out.weight"]
     assert torch.equal(last[0], last[1])  # radar has no colour
-    assert (made / "tokenizer/vocab.json").read_text() == (
-        finished / "tokenizer/vocab.json"
-    ).read_text()
+    tables = [(model / "tokenizer/vocab.json").read_text() for model in (finished, made)]
+    assert tables[0] == tables[1]
+
+
+def test_a_model_does_not_tell_where_its_start_lay(finished: Path, tmp_path: Path) -> None:
+    made = train_embedded(
+        replace(TINY, **NO_STAGES, start=str(finished)), tmp_path / "run", quiet, workers=1
+    )
+    for path in made.rglob("*.json"):
+        text = path.read_text()
+        assert str(finished.parent) not in text, path
+        assert "local" not in text, path
 
 
 def test_a_further_stage_begins_with_the_finished_denoiser(finished: Path, tmp_path: Path) -> None:

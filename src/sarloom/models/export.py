@@ -39,6 +39,7 @@ def save_model(
         with quiet_libraries():
             half = copy.deepcopy(module).to(torch.float16, memory_format=torch.contiguous_format)
             half.save_pretrained(aside / name, safe_serialization=True)
+        _forget_origin(aside / name / "config.json")
     restore_prefix(aside / "text_encoder" / "model.safetensors")
     save_tokenizer(tokenizer, aside / "tokenizer")
     scheduler.save_pretrained(aside / "scheduler")
@@ -61,6 +62,13 @@ def save_model(
     (aside / "model_index.json").write_text(json.dumps(index, indent=2) + "\n")
     shutil.rmtree(folder, ignore_errors=True)
     aside.rename(folder)
+
+
+def _forget_origin(config: Path) -> None:
+    """Leave out where the part was read from: a folder of this machine."""
+    table = json.loads(config.read_text())
+    table.pop("_name_or_path", None)
+    config.write_text(json.dumps(table, indent=2, sort_keys=True) + "\n")
 
 
 def restore_prefix(path: Path) -> None:

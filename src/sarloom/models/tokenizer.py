@@ -72,13 +72,18 @@ def keep_tokenizer(
     A run that goes on reads its weights with the tokens they were learned for, even where another
     version of the library would learn other ones.
     """
-    from transformers import CLIPTokenizer
-
     if not folder.is_dir():
         aside = folder.with_name(folder.name + ".new")
         aside.mkdir(exist_ok=True)
         save_tokenizer(given or learn_tokenizer(texts(), vocabulary), aside)
         aside.rename(folder)
+    return read_tokenizer(folder)
+
+
+def read_tokenizer(folder: Path) -> Any:
+    """The tokenizer in a folder."""
+    from transformers import CLIPTokenizer
+
     tokenizer = CLIPTokenizer.from_pretrained(folder, local_files_only=True)
     for how in ("is_local", "local_files_only"):  # not to be written beside the weights
         tokenizer.init_kwargs.pop(how, None)

@@ -10,6 +10,7 @@ from ..models.load import load_model
 from ..models.loaded import Components
 from ..models.locate import locate_model
 from ..models.numbers import NumberEmbedding
+from ..models.tokenizer import read_tokenizer
 from ..options.recipe import EmbeddedRecipe
 from .diffusion import Denoiser
 
@@ -63,9 +64,6 @@ def start_of(recipe: EmbeddedRecipe) -> Start | None:
     files = locate_model(recipe.start)
     if files.is_single_file:
         raise InputError(f"start = {recipe.start!r} must be a folder with a tokenizer")
-    from transformers import CLIPTokenizer
-
     parts = load_model(files, "cpu", "float32", library_networks=True).parts
     parts.vae.eval()
-    tokenizer = CLIPTokenizer.from_pretrained(files.root / "tokenizer", local_files_only=True)
-    return Start(recipe.start, parts, tokenizer)
+    return Start(recipe.start, parts, read_tokenizer(files.root / "tokenizer"))
