@@ -117,7 +117,10 @@ class BuildTilesOptions:
     split_seed: int = option(0, "another seed deals ground out differently", group="Split")
     tiles_per_shard: int = option(64, "most tiles in one Parquet file", minimum=1, maximum=4096)
     workers: int = option(
-        0, "processes side by side; 0 for one per processor core; tiles are the same", minimum=0
+        0,
+        "processes side by side, the main one among them; 0 for one per processor core; tiles are "
+        "the same",
+        minimum=0,
     )
     replace: bool = option(False, "throw away tiles made with other settings in the same folder")
 
