@@ -18,7 +18,7 @@ from sarloom.train import loop
 from sarloom.train.decoder import Bounded, DecoderTask
 from sarloom.train.embedded import train_embedded
 from sarloom.train.loop import LoopSettings, run
-from test_30_train_embedded import SMALL, TINY, quiet
+from test_30_train_embedded import SMALL, TINY, killed_at, quiet
 
 NO_STAGES: dict[str, Any] = {
     "stage_cells": (), "stage_steps": (), "stage_batch": (), "stage_learning_rate": (),
@@ -89,8 +89,16 @@ def test_a_further_stage_begins_with_the_finished_denoiser(finished: Path, tmp_p
 
 def test_a_start_of_other_sizes_is_refused(finished: Path, tmp_path: Path) -> None:
     recipe = replace(TINY, start=str(finished), unet_channels=(32, 64))
-    with pytest.raises(InputError, match="other sizes"):
+    with pytest.raises(InputError, match=r"other sizes.*unet_channels"):
         train_embedded(recipe, tmp_path / "run", quiet, workers=1)
+    assert not (tmp_path / "run").exists()  # before hours of simulation
+
+
+def test_a_start_whose_pixels_mean_other_levels_is_refused(finished: Path, tmp_path: Path) -> None:
+    recipe = replace(TINY, start=str(finished), low_db=-40.0)
+    with pytest.raises(InputError, match="low_db"):
+        train_embedded(recipe, tmp_path / "run", quiet, workers=1)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_start_that_is_missing_is_refused_at_once(tmp_path: Path) -> None:
@@ -102,17 +110,8 @@ def test_a_start_that_is_missing_is_refused_at_once(tmp_path: Path) -> None:
 def test_a_killed_sharpening_ends_with_the_same_weights(tmp_path: Path) -> None:
     settings = LoopSettings(steps=5, checkpoint_every=2, warmup_steps=1, seed=5)
     whole = run(decoder_task(), settings, tmp_path / "whole", quiet).state_dict()
-    task = decoder_task()
-    loss = task.loss
-
-    def killed_at_step_3(draw: loop.Draw) -> tuple[torch.Tensor, dict[str, float]]:
-        if draw.step == 3:
-            raise KeyboardInterrupt
-        return loss(draw)
-
-    task.loss = killed_at_step_3  # type: ignore[method-assign]
     with pytest.raises(KeyboardInterrupt):
-        run(task, settings, tmp_path / "cut", quiet)
+        run(killed_at(3, decoder_task()), settings, tmp_path / "cut", quiet)
     resumed = run(decoder_task(), settings, tmp_path / "cut", quiet).state_dict()
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 

@@ -61,6 +61,19 @@ def small_task() -> AutoencoderTask:
     return AutoencoderTask(make_autoencoder(SMALL), pixels, Radiometry("db"), 2, 32)
 
 
+def killed_at(step: int, task: AutoencoderTask) -> AutoencoderTask:
+    """A task that is interrupted at a step, counted from 0."""
+    loss = task.loss
+
+    def loss_until(draw: loop.Draw) -> tuple[torch.Tensor, dict[str, float]]:
+        if draw.step == step:
+            raise KeyboardInterrupt
+        return loss(draw)
+
+    task.loss = loss_until  # type: ignore[method-assign]
+    return task
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("run")
@@ -71,19 +84,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_killed_run_ends_with_the_same_weights(tmp_path: Path) -> None:
     settings = LoopSettings(steps=6, checkpoint_every=2, warmup_steps=2, seed=5)
     whole = run(small_task(), settings, tmp_path / "whole", quiet).state_dict()
-    task, calls = small_task(), 0
-    loss = task.loss
-
-    def killed_at_step_5(draw: loop.Draw) -> tuple[torch.Tensor, dict[str, float]]:
-        nonlocal calls
-        calls += 1
-        if calls == 5:
-            raise KeyboardInterrupt
-        return loss(draw)
-
-    task.loss = killed_at_step_5  # type: ignore[method-assign]
     with pytest.raises(KeyboardInterrupt):
-        run(task, settings, tmp_path / "cut", quiet)
+        run(killed_at(4, small_task()), settings, tmp_path / "cut", quiet)
     resumed = run(small_task(), settings, tmp_path / "cut", quiet).state_dict()
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 

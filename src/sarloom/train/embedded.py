@@ -54,7 +54,7 @@ def train_embedded(recipe: EmbeddedRecipe, out: Path, report: Report, workers: i
         If a loss is not finite or ``out`` holds a run of another architecture.
     """
     stages(recipe)
-    begun = start_of(recipe)
+    begun = start_of(recipe.start, architecture_of(recipe), radiometry_of(recipe))
     out.mkdir(parents=True, exist_ok=True)
     scenes_folder = out / "scenes"
     make_scenes(
@@ -70,7 +70,8 @@ def train_embedded(recipe: EmbeddedRecipe, out: Path, report: Report, workers: i
     scenes = load_scenes(scenes_folder, recipe.scenes)
     autoencoder = begun.parts.vae if begun else train_autoencoder(recipe, scenes, out, report)
     if begun and not recipe.stage_steps:
-        tokenizer, denoiser = begun.tokenizer, begun.denoiser()
+        tokenizer, numbers = begun.tokenizer, begun.parts.numbers
+        unet, text_encoder = begun.parts.unet, begun.parts.text_encoders[0]
     else:
         data = make_latents(recipe, scenes, autoencoder, out, report)
         tokenizer = keep_tokenizer(
@@ -83,17 +84,19 @@ def train_embedded(recipe: EmbeddedRecipe, out: Path, report: Report, workers: i
         train_denoiser(recipe, denoiser, data, tilted, tokenizer, out, report)
         told = [*data.numbers, *(tilted.numbers if tilted is not None else ())]
         denoiser.numbers.learned = ranges_of(told)
+        unet, text_encoder = denoiser.unet, denoiser.text_encoder
+        numbers = denoiser.numbers
     sharpen_decoder(recipe, scenes, autoencoder, out, report)
     model = out / "model"
     save_model(
         model,
         autoencoder,
-        denoiser.unet,
-        denoiser.text_encoder,
+        unet,
+        text_encoder,
         tokenizer,
         make_scheduler(),
         radiometry_of(recipe),
-        denoiser.numbers,
+        numbers,
     )
     return model
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..errors import InputError
+from ..models.architecture import Architecture
 from ..models.load import load_model
 from ..models.loaded import Components
 from ..models.locate import locate_model
-from ..models.numbers import NumberEmbedding
+from ..models.radiometry import Radiometry
 from ..models.tokenizer import read_tokenizer
-from ..options.recipe import EmbeddedRecipe
 from .diffusion import Denoiser
 
 
@@ -19,51 +19,58 @@ from .diffusion import Denoiser
 class Start:
     """The finished model."""
 
-    source: str
     parts: Components
     tokenizer: Any
 
-    def denoiser(self) -> Denoiser:
-        """Its denoiser as it is."""
-        numbers = self.parts.numbers
-        if numbers is None:
-            width = 4 * self.parts.unet.config.block_out_channels[0]
-            numbers = NumberEmbedding(("incidence_angle_deg",), width)
-        return Denoiser(self.parts.unet, self.parts.text_encoders[0], numbers)
-
     def give(self, denoiser: Denoiser) -> None:
-        """Put its weights into a new denoiser.
-
-        Raises
-        ------
-        InputError
-            If the sizes differ.
-        """
-        try:
-            denoiser.load_state_dict(self.denoiser().state_dict())
-        except RuntimeError as error:
-            first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
-            raise InputError(
-                f"start = {self.source!r} has other sizes than the recipe ({first}); leave out the "
-                "recipe's sizes, or fine-tune with --tiles instead"
-            ) from error
+        """Put its weights into a new denoiser of the same sizes."""
+        denoiser.unet.load_state_dict(self.parts.unet.state_dict())
+        denoiser.text_encoder.load_state_dict(self.parts.text_encoders[0].state_dict())
+        if self.parts.numbers is not None:
+            denoiser.numbers.load_state_dict(self.parts.numbers.state_dict())
 
 
-def start_of(recipe: EmbeddedRecipe) -> Start | None:
-    """The model that a recipe goes on from; None if it begins from nothing.
+def start_of(spec: str, wanted: Architecture, radiometry: Radiometry) -> Start | None:
+    """The model that a recipe goes on from; None if it names none.
 
     Raises
     ------
     ModelError
-        If ``start`` names no model.
+        If there is no such model.
     InputError
-        If it is a single file, which says nothing of pixels and tokens.
+        If it is a single file, which says nothing of pixels and tokens, its sizes are not those
+        wanted, or its pixels mean something else.
     """
-    if not recipe.start:
+    if not spec:
         return None
-    files = locate_model(recipe.start)
+    files = locate_model(spec)
     if files.is_single_file:
-        raise InputError(f"start = {recipe.start!r} must be a folder with a tokenizer")
-    parts = load_model(files, "cpu", "float32", library_networks=True).parts
-    parts.vae.eval()
-    return Start(recipe.start, parts, read_tokenizer(files.root / "tokenizer"))
+        raise InputError(f"start = {spec!r} must be a folder with a tokenizer")
+    model = load_model(files, "cpu", "float32", library_networks=True)
+    found, asked = sizes_of(model.parts), asdict(wanted)
+    for name, size in found.items():
+        if size != asked[name]:
+            raise InputError(
+                f"start = {spec!r} has other sizes than the recipe: {name} is {size}, not "
+                f"{asked[name]}; give the recipe the model's, or fine-tune with --tiles instead"
+            )
+    if model.radiometry != radiometry:
+        raise InputError(
+            f"the pixels of start = {spec!r} mean {model.radiometry}, those of the recipe "
+            f"{radiometry}; give the recipe the model's low_db and high_db"
+        )
+    model.parts.vae.eval()
+    return Start(model.parts, read_tokenizer(files.root / "tokenizer"))
+
+
+def sizes_of(parts: Components) -> dict[str, Any]:
+    """Sizes of a finished model, by the names of ``Architecture``."""
+    vae, unet, text = parts.vae.config, parts.unet.config, parts.text_encoders[0].config
+    return {
+        "autoencoder_channels": tuple(vae.block_out_channels),
+        "latent_channels": vae.latent_channels,
+        "unet_channels": tuple(unet.block_out_channels),
+        "unet_layers": unet.layers_per_block,
+        "text_width": text.hidden_size,
+        "text_layers": text.num_hidden_layers,
+    }
