@@ -107,6 +107,11 @@ class Controls:
             if one.works_at(progress)
         )
 
+    def legend_of(self, number: int) -> dict[str, tuple[int, ...]]:
+        """Classes and colours that a picture of the call was prepared with."""
+        legend = self.networks[number].layout.legend or _usual_legend()
+        return {name: tuple(colour) for name, colour in legend.items()}
+
     def doubts(self, model: LoadedModel) -> list[str]:
         """Why a control may lead less well than it was trained to."""
         others = [
@@ -116,8 +121,14 @@ class Controls:
         ]
         return others + model.number_doubts(self.request.numbers)
 
-    def record(self) -> dict[str, Any]:
-        """What the images of a call hang on, for their record."""
+    def record(self, map_strength: float = 1.0) -> dict[str, Any]:
+        """What the images of a call hang on, for their record.
+
+        Parameters
+        ----------
+        map_strength
+            As it was used: 1 where an image started from noise, or from another picture.
+        """
         settings = self.request.settings
         return {
             "pictures": [
@@ -139,6 +150,7 @@ class Controls:
             "numbers": dict(self.request.numbers),
             "scale": settings.scale,
             "side": self.request.side,
+            "map_strength": map_strength,
             "spacing_m": self.request.spacing_m,
             "legend": None
             if settings.legend is None

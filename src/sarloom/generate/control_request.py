@@ -63,6 +63,8 @@ class ControlRequest:
     """Of pictures that do not say it."""
     side: str = "guided"
     """Half of the guidance that pictures lead, as of :func:`.control_side.residuals`."""
+    map_strength: float = 1.0
+    """Share of the steps drawn over the simulator's view of a map; 1 starts from noise."""
 
     def __bool__(self) -> bool:
         return bool(self.specs or self.numbers)
@@ -114,6 +116,7 @@ def parse_request(options: GenerateOptions) -> ControlRequest:
         settings,
         options.control_spacing_m,
         options.control_side,
+        options.map_strength,
     )
 
 

@@ -171,6 +171,8 @@ def control_options(control: Mapping[str, Any] | None) -> dict[str, Any]:
         found["control_scale"] = control["scale"]
     if control.get("side", "both") != "guided":  # older records led both halves
         found["control_side"] = "both"
+    if any(one["spec"].startswith("segmentation=") for one in control["pictures"]):
+        found["map_strength"] = control.get("map_strength", 1.0)  # older ones started from noise
     if control["spacing_m"] is not None:
         found["control_spacing_m"] = control["spacing_m"]
     if control["legend"]:

@@ -17,6 +17,8 @@ from .contact_sheet import save_contact_sheet
 from .control import Controls, save_previews
 from .control_request import ControlRequest, parse_request, told_looks
 from .init_image import InitImage, read_init, to_model_pixels
+from .map_start import save_view, starts_from_map, view_of_map
+from .memory import kept_memory
 from .prompts import clean_prompt, truncation_warning
 from .record import make_record
 from .result import GeneratedImage, display_threshold
@@ -186,7 +188,8 @@ def _check_one_piece(request: Request) -> None:
 
 
 def preview(options: GenerateOptions) -> list[Path]:
-    """Write what the control pictures of a call become; no image is made.
+    """Write what the control pictures of a call become, and the view of a map that an image would
+    start from; no image is made.
 
     Raises
     ------
@@ -201,7 +204,12 @@ def preview(options: GenerateOptions) -> list[Path]:
     width, height = request.size or default_size(model.native_size)
     check_size(width, height, model.cell)
     controls = Controls(model, request.control, width, height)
-    return save_previews(controls, folder, options.name or slug(request.options.prompt))
+    name = options.name or slug(request.options.prompt)
+    files = save_previews(controls, folder, name)
+    if request.init is None and starts_from_map(model, controls):
+        view = view_of_map(model, controls, options.seed)
+        files.append(save_view(view, folder / f"{name}-control-start-{options.seed}.png"))
+    return files
 
 
 def prepare_folder(folder: Path) -> Path:
@@ -238,7 +246,8 @@ def produce(
     if request.options.threads:
         torch.set_num_threads(request.options.threads)
     try:
-        yield from _produce(request, model, on_step, on_warning)
+        with kept_memory():
+            yield from _produce(request, model, on_step, on_warning)
     finally:
         torch.set_num_threads(before)
 
@@ -271,14 +280,17 @@ def _produce(
     say_doubts(model, options, on_warning)
     for doubt in controls.doubts(model) if controls is not None else ():
         _say(doubt, on_warning)
+    over_map = request.init is None and starts_from_map(model, controls)
+    map_strength = options.map_strength if over_map else 1.0
     settings = SampleSettings(
-        options.steps, options.guidance, options.scheduler, options.spacing, options.strength
-    )
+        options.steps, options.guidance, options.scheduler, options.spacing,
+        map_strength if over_map else options.strength,
+    )  # fmt: skip
     init_sha256 = None if request.init is None else request.init.sha256
     record = make_record(options, model, width, height, looks, init_sha256, specs)
     spacing = model.radiometry.spacing_m if options.spacing_m is None else options.spacing_m
     if controls is not None:
-        record |= {"control": controls.record(), "spacing_m": spacing}
+        record |= {"control": controls.record(map_strength), "spacing_m": spacing}
     with torch.inference_mode():
         if adapters is not None:
             adapters.at(0.0)  # the words are read once, with what works from the first step on
@@ -291,6 +303,8 @@ def _produce(
             if on_step is not None:
                 on_step(number, options.count, step, steps)
 
+        if over_map and controls is not None:
+            start = _start(model, view_of_map(model, controls, seed), width, height)
         pixels = sample(model, text, settings, width, height, seed, start, tell, adapters, controls)
         yield _finish(pixels, model, record, looks, seed, options.complex)
 
@@ -300,7 +314,8 @@ def _start(model: LoadedModel, init: InitImage, width: int, height: int) -> torc
     import torch
 
     pixels = torch.from_numpy(to_model_pixels(init, model.radiometry, width, height))
-    return model.encode(pixels.expand(1, 3, height, width).contiguous())
+    with torch.inference_mode():
+        return model.encode(pixels.expand(1, 3, height, width).contiguous())
 
 
 def _finish(

@@ -122,6 +122,13 @@ class GenerateOptions:
         "as stock pipelines do",
         choices=("guided", "both"),
     )
+    map_strength: float = option(
+        0.35,
+        "where a segmentation map leads, the image starts from the simulator's view of heights "
+        "raised over the map: 0 keeps that view, 1 starts from noise; not beyond 1024 pixels",
+        minimum=0.0,
+        maximum=1.0,
+    )
     legend: Path | None = option(
         None,
         "CSV or JSON that names the classes of a segmentation map, by pixel value or colour",

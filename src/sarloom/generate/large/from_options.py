@@ -159,6 +159,7 @@ def _control_record(request: ControlRequest, guides: Guides) -> dict[str, Any]:
         "numbers": dict(request.numbers),
         "scale": settings.scale,
         "side": request.side,
+        "map_strength": 1.0,
         "spacing_m": request.spacing_m,
         "legend": None
         if settings.legend is None

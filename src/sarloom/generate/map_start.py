@@ -1,0 +1,88 @@
+"""Where an image led by a segmentation map starts: the radar's view of the map, not noise.
+
+The classes get materials and heights (``simulate.extrude``), the simulator looks at them, and the
+denoising goes on from there as image-to-image does (SDEdit, Meng et al. 2022). So layover and
+shadow of what the map holds are the simulator's, and only their look is the model's.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..files import write_aside
+from ..simulate.extrude import extruded
+from ..simulate.materials import LABELS
+from ..simulate.radar import AIRBORNE, Sensor, reflectivity
+from .init_image import InitImage
+from .result import display_threshold
+
+if TYPE_CHECKING:
+    from ..models.loaded import LoadedModel
+    from .control import Controls
+
+FloatArray = NDArray[np.float32]
+
+
+def starts_from_map(model: LoadedModel, controls: Controls | None) -> bool:
+    """Whether a call has a map that leads from the first step on, which the simulator can see.
+
+    A model that draws its own speckle would not lay it over a picture without any.
+    """
+    return (
+        controls is not None
+        and controls.request.map_strength < 1.0
+        and model.radiometry.speckle == "none"
+        and model.radiometry.spacing_m is not None
+        and _place(controls) is not None
+    )
+
+
+def view_of_map(model: LoadedModel, controls: Controls, seed: int) -> InitImage:
+    """Speckle-free sigma-nought of the world raised over the map of a call, for one seed."""
+    place = _place(controls)
+    spacing_m = model.radiometry.spacing_m
+    assert place is not None and spacing_m is not None  # starts_from_map has looked
+    legend = controls.legend_of(place)
+    labels = labels_of(controls.prepared[place], legend)
+    told = controls.request.numbers.get("incidence_angle_deg", AIRBORNE.incidence_angle_deg)
+    sensor = Sensor(incidence_angle_deg=float(told))
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(16,)))
+    seen = reflectivity(extruded(labels, spacing_m, seed), sensor, rng, texture=False)
+    return InitImage(seen.power, calibrated=True, sha256="")
+
+
+def save_view(view: InitImage, path: Path) -> Path:
+    """Write a view as a grey picture, without speckle."""
+    from PIL import Image
+
+    amplitude = np.sqrt(view.power)
+    grey = np.clip(amplitude / display_threshold(amplitude), 0.0, 1.0) * 255
+    with write_aside(path) as aside:
+        Image.fromarray(np.round(grey).astype(np.uint8)).save(aside, "PNG")
+    return path
+
+
+def labels_of(picture: FloatArray, legend: dict[str, tuple[int, ...]]) -> NDArray[np.uint8]:
+    """Index into ``LABELS`` [rows, columns] of a prepared map [3, rows, columns] in [0, 1]."""
+    names = list(legend)
+    colours = np.array([legend[name] for name in names], np.int64)
+    pixels = np.round(picture * 255).astype(np.int64)
+    packed = (pixels[0] << 16) | (pixels[1] << 8) | pixels[2]
+    present, where = np.unique(packed, return_inverse=True)
+    parts = np.stack([present >> 16, (present >> 8) & 255, present & 255], 1)
+    nearest = ((parts[:, None] - colours[None]) ** 2).sum(2).argmin(1)
+    table = np.array([LABELS.index(names[k]) for k in nearest], np.uint8)
+    return np.asarray(table[where].reshape(packed.shape), np.uint8)
+
+
+def _place(controls: Controls) -> int | None:
+    """Number of the first picture that is such a map."""
+    for number, spec in enumerate(controls.request.specs):
+        leads = spec.kind == "segmentation" and spec.start == 0.0 and spec.weight > 0.0
+        if leads and set(controls.legend_of(number)) <= set(LABELS):
+            return number
+    return None

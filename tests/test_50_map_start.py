@@ -1,0 +1,151 @@
+"""Images led by a map start from the simulator's view of heights raised over it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sarloom.generate.map_start import labels_of
+from sarloom.generate.record import command_of, options_of
+from sarloom.generate.run import check_request, preview, produce
+from sarloom.models.load import load_model
+from sarloom.options.generate import GenerateOptions
+from sarloom.simulate.extrude import MATERIALS_OF, RISES, extruded
+from sarloom.simulate.maps import LEGEND, segmentation_image
+from sarloom.simulate.materials import CODE, LABELS, MATERIALS
+from sarloom.simulate.radar import AIRBORNE, reflectivity
+
+GRASS, BUILDING, WATER = (LABELS.index(name) for name in ("grass", "building", "water"))
+SIDE, SPACING_M = 256, 0.35
+
+
+def block_map() -> np.ndarray:
+    """A house of 21 m on a meadow, water behind both (more columns: farther away)."""
+    labels = np.full((SIDE, SIDE), GRASS, np.uint8)
+    labels[100:160, 80:140] = BUILDING
+    labels[:, 220:] = WATER
+    return labels
+
+
+def test_every_label_has_materials_of_its_own_name() -> None:
+    assert set(MATERIALS_OF) == set(LABELS)
+    for label, names in MATERIALS_OF.items():
+        assert {MATERIALS[CODE[name]].label for name in names} == {label}
+    assert set(RISES) <= set(LABELS)
+
+
+def test_a_raised_house_casts_its_shadow_and_shows_its_wall() -> None:
+    world = extruded(block_map(), SPACING_M, seed=3)
+    height_m = float(world.height_m[world.visible][130, 110])
+    assert RISES["building"].low_m <= height_m <= RISES["building"].high_m + 12.0
+    seen = reflectivity(world, AIRBORNE, np.random.default_rng(0), texture=False).power
+    decibel = 10 * np.log10(seen[110:150] + 1e-9).mean(0)
+    reach = height_m * np.tan(np.radians(AIRBORNE.incidence_angle_deg)) / SPACING_M
+    dark = decibel[140:220] < decibel[20:60].mean() - 10
+    # the shadow starts on the roof's far edge; the meadow behind it is as bright as before it
+    assert abs(int(dark.sum()) - min(reach, 80)) <= 2
+    # layover comes nearer than the foot by h / tan(theta), the foot itself flashes
+    near = height_m / np.tan(np.radians(AIRBORNE.incidence_angle_deg)) / SPACING_M
+    assert decibel[80 - int(near) + 1 : 82].max() > decibel[20:60].mean() + 10
+    assert decibel[230:].max() < decibel[20:60].mean() - 6
+
+
+def test_another_seed_gives_another_place_over_the_same_map() -> None:
+    one, same, other = (extruded(block_map(), SPACING_M, seed) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(one.height_m, same.height_m)
+    assert one.height_m.max() != other.height_m.max()
+    np.testing.assert_array_equal(one.material == CODE["water"], other.material == CODE["water"])
+
+
+def test_woods_have_crowns_and_no_edge_sticks_out() -> None:
+    labels = np.full((SIDE, SIDE), LABELS.index("trees"), np.uint8)
+    labels[:, :60] = GRASS
+    world = extruded(labels, SPACING_M, seed=0)
+    height = world.height_m[world.visible]
+    assert height[:, :60].max() == 0
+    inner = height[:, 100:]
+    assert 5 < inner.mean() < 12
+    assert inner.std() > 1
+    assert height[:, 60].max() < 3.5
+
+
+def test_a_prepared_map_gives_its_labels_back() -> None:
+    labels = block_map()
+    picture = np.asarray(segmentation_image(labels).convert("RGB"), np.float32) / 255
+    legend = {label: LEGEND[label] for label in LABELS}
+    np.testing.assert_array_equal(labels_of(picture.transpose(2, 0, 1), legend), labels)
+
+
+@pytest.fixture(scope="module")
+def map_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("maps") / "map.png"
+    segmentation_image(block_map()).save(path)
+    return path
+
+
+def ask(map_file: Path, **changes: object) -> GenerateOptions:
+    settings = {"seed": 4, "size": "256", "steps": 10, "control": (f"segmentation={map_file}",)}
+    return GenerateOptions("a house on a meadow", **{**settings, **changes})  # type: ignore[arg-type]
+
+
+def test_the_house_stands_where_the_map_has_it(map_file: Path) -> None:
+    model = load_model("embedded")
+    pictures = {
+        strength: next(produce(check_request(ask(map_file, map_strength=strength, looks=0)), model))
+        for strength in (0.0, 0.3)
+    }
+    view = reflectivity(
+        extruded(block_map(), SPACING_M, seed=4), AIRBORNE, np.random.default_rng(0), texture=False
+    ).power
+    wanted = np.log(view.reshape(32, 8, 32, 8).mean((1, 3)) + 1e-4).ravel()
+    likeness = {}
+    for strength, image in pictures.items():
+        drawn = np.square(image.amplitude).reshape(32, 8, 32, 8).mean((1, 3))
+        likeness[strength] = np.corrcoef(np.log(drawn + 1e-4).ravel(), wanted)[0, 1]
+    assert likeness[0.0] > 0.9
+    assert likeness[0.0] > likeness[0.3] > 0.7
+
+
+def test_the_record_says_the_strength_and_draws_the_same_again(map_file: Path) -> None:
+    model = load_model("embedded")
+    image = next(produce(check_request(ask(map_file)), model))
+    usual = ask(map_file).map_strength
+    assert image.record["control"]["map_strength"] == usual
+    assert f"--map-strength {usual}" in command_of(image.record)
+    again = next(produce(check_request(options_of(image.record, out=Path("out"))), model))
+    np.testing.assert_array_equal(again.amplitude, image.amplitude)
+    noise = next(produce(check_request(ask(map_file, map_strength=1.0)), model))
+    assert noise.record["control"]["map_strength"] == 1.0
+    assert np.abs(noise.amplitude - image.amplitude).max() > 0.01
+
+
+def test_the_preview_shows_the_start(map_file: Path, tmp_path: Path) -> None:
+    files = preview(ask(map_file, out=tmp_path, preview_control=True))
+    assert [one.name for one in files] == [
+        "house-on-a-meadow-control-1-segmentation.png",
+        "house-on-a-meadow-control-start-4.png",
+    ]
+    grey = np.asarray(Image.open(files[1]), np.float64)
+    assert grey.shape == (SIDE, SIDE)
+    # grass, the shadow of the house, water
+    assert grey[:, 20:60].mean() > 2 * max(grey[110:150, 142:150].mean(), grey[:, 230:].mean())
+
+
+def test_records_made_before_start_from_noise(map_file: Path) -> None:
+    model = load_model("embedded")
+    record = next(produce(check_request(ask(map_file, map_strength=1.0)), model)).record
+    del record["control"]["map_strength"]
+    assert options_of(record).map_strength == 1.0
+
+
+def test_another_start_or_a_late_map_leaves_the_view_out(map_file: Path, tmp_path: Path) -> None:
+    model = load_model("embedded")
+    late = ask(map_file, control=(f"segmentation={map_file}:1@0.5-1",))
+    assert next(produce(check_request(late), model)).record["control"]["map_strength"] == 1.0
+    grey = tmp_path / "grey.png"
+    Image.fromarray(np.full((SIDE, SIDE), 90, np.uint8)).save(grey)
+    given = ask(map_file, init=grey)
+    assert next(produce(check_request(given), model)).record["control"]["map_strength"] == 1.0
