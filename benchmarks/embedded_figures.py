@@ -43,6 +43,7 @@ FloatArray = NDArray[np.float32]
 RADIOMETRY = Radiometry("db", speckle="none")
 FIRST_SEED = 900_000
 HELD_OUT_SCENES = 480
+PAIR_SCENES = 1536
 GUIDANCE = next(one.default for one in fields(GenerateOptions) if one.name == "guidance")
 
 
@@ -209,7 +210,10 @@ def main() -> None:
             if options.scenes.is_dir()
             else simulated(options.cache / "scenes", 2400, 100_000, 0.35)
         )
-        judge = train_judge(clean_power(scenes, RADIOMETRY), scenes.kinds)
+        # two things are judged as well: a third of what it learns from are mixtures of all pairs
+        pairs = simulated(options.cache / "pairs", PAIR_SCENES, 30_000_000, 0.9)
+        power = np.concatenate([clean_power(one, RADIOMETRY) for one in (scenes, pairs)])
+        judge = train_judge(power, [*scenes.kinds, *pairs.kinds])
         save_judge(judge, kept)
     fidelity(judge, options, real)
     two_things(judge, options, real)

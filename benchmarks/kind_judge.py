@@ -22,7 +22,7 @@ from sarloom.train.scenes import SceneSet
 
 NAMES = tuple(KINDS)
 LOOKS = 16
-EPOCHS = 24
+EPOCHS = 16
 
 
 def looks_like(power: NDArray[np.float32]) -> NDArray[np.float32]:
