@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from sarloom.generate.map_start import labels_of
+from sarloom.generate.map_start import MapStart, labels_of
 from sarloom.generate.record import command_of, options_of
 from sarloom.generate.run import check_request, preview, produce
 from sarloom.models.load import load_model
@@ -97,16 +98,31 @@ def test_the_house_stands_where_the_map_has_it(map_file: Path) -> None:
         strength: next(produce(check_request(ask(map_file, map_strength=strength, looks=0)), model))
         for strength in (0.0, 0.3)
     }
+    rng = np.random.default_rng(np.random.SeedSequence(4, spawn_key=(16,)))
     view = reflectivity(
-        extruded(block_map(), SPACING_M, seed=4), AIRBORNE, np.random.default_rng(0), texture=False
+        extruded(block_map(), SPACING_M, seed=4), AIRBORNE, rng, texture=False
     ).power
-    wanted = np.log(view.reshape(32, 8, 32, 8).mean((1, 3)) + 1e-4).ravel()
+    least, most = (
+        10 ** (level / 10) for level in (model.radiometry.low_db, model.radiometry.high_db)
+    )
+    view = np.clip(view, least, most)  # what the model's pixels can say
+    wanted = np.log(view.reshape(32, 8, 32, 8).mean((1, 3))).ravel()
     likeness = {}
     for strength, image in pictures.items():
         drawn = np.square(image.amplitude).reshape(32, 8, 32, 8).mean((1, 3))
-        likeness[strength] = np.corrcoef(np.log(drawn + 1e-4).ravel(), wanted)[0, 1]
-    assert likeness[0.0] > 0.9
+        likeness[strength] = np.corrcoef(np.log(drawn).ravel(), wanted)[0, 1]
+    assert likeness[0.0] > 0.999  # nothing drawn: the view itself, with all of its detail
     assert likeness[0.0] > likeness[0.3] > 0.7
+
+
+def test_detail_that_the_autoencoder_loses_is_given_back_and_fades() -> None:
+    half = torch.full((3, 8, 8), 0.5)
+    lost = torch.zeros(3, 8, 8)
+    lost[:, 4, 4] = 0.4
+    start = MapStart(torch.zeros(1, 8, 1, 1), lost)
+    for strength, given in ((0.0, 0.9), (0.5, 0.9), (0.75, 0.7), (1.0, 0.5)):
+        assert float(start.give_back(half, strength)[0, 4, 4]) == pytest.approx(given)
+    assert float(start.give_back(half + 0.3, 0.0).max()) == 1.0
 
 
 def test_the_record_says_the_strength_and_draws_the_same_again(map_file: Path) -> None:

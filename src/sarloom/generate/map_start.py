@@ -3,10 +3,15 @@
 The classes get materials and heights (``simulate.extrude``), the simulator looks at them, and the
 denoising goes on from there as image-to-image does (SDEdit, Meng et al. 2022). So layover and
 shadow of what the map holds are the simulator's, and only their look is the model's.
+
+A latent cell is wider than a car, so the autoencoder loses what is small and sharp. What it lost of
+the view is known, and is laid over the finished image again: the difference of the view and its
+own decoded latent, in pixels (decibels, so that a factor is laid over power).
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,14 +22,49 @@ from ..files import write_aside
 from ..simulate.extrude import extruded
 from ..simulate.materials import LABELS
 from ..simulate.radar import AIRBORNE, Sensor, reflectivity
-from .init_image import InitImage
+from .init_image import InitImage, to_model_pixels
 from .result import display_threshold
 
 if TYPE_CHECKING:
+    import torch
+
     from ..models.loaded import LoadedModel
     from .control import Controls
 
 FloatArray = NDArray[np.float32]
+
+
+FULL_DETAIL = 0.5
+"""Strength up to which all of it is laid over; beyond, objects come to lie elsewhere, and it fades
+until it is none at 1."""
+
+
+@dataclass(frozen=True)
+class MapStart:
+    """Where an image starts, and what it gets back at the end."""
+
+    latent: torch.Tensor
+    """[1, c, h, w]."""
+    lost: torch.Tensor
+    """What the autoencoder took from the view, in pixels [3, height, width]."""
+
+    def give_back(self, pixels: torch.Tensor, strength: float) -> torch.Tensor:
+        """A finished image in [0, 1], [3, height, width], with that detail."""
+        share = min(1.0, (1.0 - strength) / (1.0 - FULL_DETAIL))
+        return (pixels + share * self.lost).clamp(0.0, 1.0)
+
+
+def start_of_map(model: LoadedModel, controls: Controls, seed: int) -> MapStart:
+    """Latent of the view of a call's map, for one seed."""
+    import torch
+
+    view = view_of_map(model, controls, seed)
+    height, width = view.power.shape
+    pixels = torch.from_numpy(to_model_pixels(view, model.radiometry, width, height))
+    whole = pixels.expand(1, 3, height, width).contiguous()
+    with torch.inference_mode():
+        latent = model.encode(whole)
+        return MapStart(latent, (whole - model.decode(latent).cpu())[0])
 
 
 def starts_from_map(model: LoadedModel, controls: Controls | None) -> bool:

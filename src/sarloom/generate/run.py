@@ -17,7 +17,7 @@ from .contact_sheet import save_contact_sheet
 from .control import Controls, save_previews
 from .control_request import ControlRequest, parse_request, told_looks
 from .init_image import InitImage, read_init, to_model_pixels
-from .map_start import save_view, starts_from_map, view_of_map
+from .map_start import save_view, start_of_map, starts_from_map, view_of_map
 from .memory import kept_memory
 from .prompts import clean_prompt, truncation_warning
 from .record import make_record
@@ -303,9 +303,11 @@ def _produce(
             if on_step is not None:
                 on_step(number, options.count, step, steps)
 
-        if over_map and controls is not None:
-            start = _start(model, view_of_map(model, controls, seed), width, height)
-        pixels = sample(model, text, settings, width, height, seed, start, tell, adapters, controls)
+        over = start_of_map(model, controls, seed) if over_map and controls is not None else None
+        begun = start if over is None else over.latent
+        pixels = sample(model, text, settings, width, height, seed, begun, tell, adapters, controls)
+        if over is not None:
+            pixels = over.give_back(pixels, map_strength)
         yield _finish(pixels, model, record, looks, seed, options.complex)
 
 
@@ -314,8 +316,7 @@ def _start(model: LoadedModel, init: InitImage, width: int, height: int) -> torc
     import torch
 
     pixels = torch.from_numpy(to_model_pixels(init, model.radiometry, width, height))
-    with torch.inference_mode():
-        return model.encode(pixels.expand(1, 3, height, width).contiguous())
+    return model.encode(pixels.expand(1, 3, height, width).contiguous())
 
 
 def _finish(
