@@ -157,6 +157,28 @@ def test_training_goes_on_where_it_was_and_ends_the_same(
     assert all(torch.equal(whole[key], cut[key]) for key in whole)
 
 
+def test_a_finished_control_is_trained_further(
+    tiny_models: dict[str, Path], tiles: Path, tmp_path: Path
+) -> None:
+    from safetensors.torch import load_file
+
+    base, name = tiny_models["sd15"], "diffusion_pytorch_model.safetensors"
+    first = finetune(recipe_of(base, control="light"), tiles, tmp_path / "first", quiet)
+    changes = {"control": "light", "control_start": str(tmp_path / "first")}
+    still = recipe_of(base, learning_rate=0.0, **changes)
+    same = load_file(finetune(still, tiles, tmp_path / "still", quiet) / name)
+    before = load_file(first / name)
+    assert all(torch.equal(before[key], same[key]) for key in before)
+    moved = load_file(finetune(recipe_of(base, **changes), tiles, tmp_path / "on", quiet) / name)
+    assert any(not torch.equal(before[key], moved[key]) for key in before)
+    for wrong, message in (
+        ({"condition": ("optical",)}, "reads sketch"),
+        ({"control": "controlnet"}, "other sizes"),
+    ):
+        with pytest.raises(InputError, match=message):
+            finetune(recipe_of(base, **{**changes, **wrong}), tiles, tmp_path / message, quiet)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

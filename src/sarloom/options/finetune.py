@@ -48,6 +48,9 @@ class FinetuneRecipe:
         "off", "Train a control over the frozen base: controlnet, or light without attention.",
         choices=("off", "controlnet", "light"),
     )  # fmt: skip
+    control_start: str = option(
+        "", "Control to go on from: embedded, a run or a ControlNet folder of the same kinds."
+    )
     condition: tuple[str, ...] = option(
         (), "Columns that the control reads: sketch, segmentation, optical, satellite, simulated."
     )

@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 
 from ....errors import InputError
 from ....files import write_aside
-from ....models.control import FOLDER, ControlLayout
+from ....models.control import FOLDER, ControlLayout, control_folder
 from ....models.control_kinds import check_kinds
 from ....models.load import load_model
 from ....models.loaded import LoadedModel
+from ....models.locate import locate_model
 from ....options.finetune import FinetuneRecipe
 from ....tiles.store import open_tiles
 from ...loop import run
@@ -58,6 +60,7 @@ def train_control(
     from ..plan import settings_of
 
     check_recipe(recipe)
+    begun = start_folder(recipe.control_start)
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.seed)
     model = load_model(recipe.base, device, "float32", library_networks=True)
@@ -73,6 +76,8 @@ def train_control(
     layout = layout_of(recipe, model, examples)
     torch.manual_seed(recipe.seed + 1)
     network = make_control(model, layout, recipe.control == "light")
+    if begun is not None:
+        begin_from(network, layout, begun)
     task = ControlTask(model, recipe, layout, network, examples)
     _for_processor(task, recipe, model)
     count = sum(one.numel() for one in network.parameters())
@@ -116,6 +121,45 @@ def check_recipe(recipe: FinetuneRecipe) -> None:
         )
     if recipe.samples:
         raise InputError("samples cannot be drawn with a control: it needs a picture of each")
+
+
+def start_folder(start: str) -> Path | None:
+    """Folder of the control that training goes on from; None for a new one.
+
+    Raises
+    ------
+    ModelError
+        If there is none.
+    """
+    if not start:
+        return None
+    place = locate_model("embedded").root if start == "embedded" else Path(start).expanduser()
+    return control_folder(place)
+
+
+def begin_from(network: Any, layout: ControlLayout, folder: Path) -> None:
+    """Give a new network the weights of a finished control.
+
+    Raises
+    ------
+    InputError
+        If that one reads other kinds, or has other sizes.
+    """
+    path = folder / WEIGHTS
+    kinds = ControlLayout.load(folder, layout.kinds[0]).kinds
+    if tuple(kinds) != tuple(layout.kinds):
+        raise InputError(
+            f"control_start {folder} reads {', '.join(kinds)}, the recipe's condition is "
+            f"{', '.join(layout.kinds)}: they must be the same, in the same order"
+        )
+    try:
+        held = load_file(path)
+        wanted = {name: one.shape for name, one in network.state_dict().items()}
+        if {name: one.shape for name, one in held.items()} != wanted:
+            raise InputError(f"control_start {folder} has other sizes than this base and control")
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"control_start {path} cannot be read: {error}") from error
+    network.load_state_dict({name: one.float() for name, one in held.items()})
 
 
 def layout_of(
