@@ -37,7 +37,8 @@ from sarloom.options.generate import GenerateOptions
 from sarloom.sar.multilook import multilook
 
 FloatArray = NDArray[np.float64]
-CELL, PIECE = 16, 48
+CELL, PIECE = 16, 64
+"""Pixels of a cell, and cells of a decoded window, of the embedded model."""
 LOOKS = 4
 """Pixels per side that are averaged before gradients are taken, to see through the speckle."""
 REPEAT_PIXELS = 8

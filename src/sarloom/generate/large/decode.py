@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ..speckled import grey
 from .sources import Source
 from .windows import Window, pairs, windows
 
@@ -91,7 +90,7 @@ def encode_canvas(
 def _decode(model: LoadedModel, latents: torch.Tensor) -> FloatArray:
     """One window to one channel of pixels."""
     pixels = model.decode(latents.to(model.device))[0].cpu()
-    return grey(pixels)[0]
+    return np.asarray(pixels.numpy().mean(axis=0), np.float32)
 
 
 def _pixels(window: Window, cell: int) -> slice:

@@ -3,9 +3,10 @@
 MultiDiffusion (Bar-Tal et al. 2023, equation 5 with smooth weights): what the U-Net predicts for
 overlapping windows is joined at every place before the solver takes its step, so neighbouring
 windows agree on one image. While the layout is decided windows share much and pass smoothly into
-one another, or a river would end at a cut; later they share just what it takes to see beyond the
-cut, since an average is softer than either picture and what is shared is computed twice. The cuts
-move from step to step, hence no place is always on a border. Windows go through the network one by
+one another, or a river would end at a cut; later they share just what is averaged around the cut,
+since an average is softer than either picture and what is shared is computed twice. The cuts move
+from step to step, hence what was on a border is inside a window at the next (SpotDiffusion, Frolov
+et al. 2024, shares nothing at all). Windows go through the network one by
 one, since the order of sums in a convolution hangs on the batch.
 """
 
@@ -34,13 +35,18 @@ if TYPE_CHECKING:
 Tick = Callable[[int, int, str], None]
 WINDOW = 32
 """Cells of a window, unless the model was trained on larger ones."""
-GROWN = 1.5
-"""Largest window in sizes that the model was trained on: what windows share costs less, and their
-time per pixel is still that of small ones."""
+GROWN = 2.0
+"""Largest window in sizes that the model was trained on: the larger it is, the less of it is shared
+with others."""
+CELLS = 96
+"""Cells on a side beyond which no window grows, since the time of attention grows with the square
+of their number."""
 PIECE = 1024
 """Pixels on a side beyond which no window grows."""
 LAYOUT = 1 / 3
 """Share of the steps in which the layout is decided."""
+LATE = 1 / 4
+"""Cells that windows share after that, in those that ``--stride`` asks for."""
 BLEND = 2
 """Cells around a cut in which predictions are averaged after that."""
 
@@ -70,16 +76,16 @@ class Canvas:
     @property
     def largest(self) -> int:
         """Cells on a side of the largest window, denoised or decoded."""
-        return max(self.window, min(int(GROWN * self.window), PIECE // self.model.cell))
+        most = min(int(GROWN * self.window), CELLS, PIECE // self.model.cell)
+        return max(self.window, most)
 
     def laid_out(self, step: int, steps: int) -> tuple[tuple[Window, ...], tuple[Window, ...]]:
         """Windows of a step, by rows and by columns."""
         shared = max(0, round((WINDOW - self.stride) * self.window / WINDOW))
-        early = step + 1 <= LAYOUT * steps
-        if early:
-            overlap, blend = max(shared, min(2 * shared, self.largest // 4)), None
-        else:
-            overlap, blend = shared // 2, BLEND
+        overlap: int = shared
+        blend: float | None = None
+        if step + 1 > LAYOUT * steps:
+            overlap, blend = max(min(BLEND, shared), int(LATE * shared)), BLEND
         down, across = (
             windows(length, self.largest, overlap, least=self.window, blend=blend, shift=shift)
             for length, shift in zip(

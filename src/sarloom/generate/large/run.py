@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..memory import kept_memory
 from . import raster
 from .decode import decoded_rows, encode_canvas
 from .denoise import Canvas, Tick, check_solver, denoise
@@ -90,7 +91,7 @@ def make_scene(job: SceneJob, tick: Tick) -> list[Path]:
 
     check_solver(job.settings, job.model.parts.scheduler_config)
     work = Work(job.path, job.record)
-    with torch.inference_mode():
+    with torch.inference_mode(), kept_memory():
         _draw(job, work, tick)
     record = _detect(job, work, tick)
     raster.finish(work.file(AMPLITUDE), job.path, job.place, record)

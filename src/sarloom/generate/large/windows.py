@@ -1,13 +1,15 @@
 """Windows that cover one axis and share some places, with weights that sum to one everywhere.
 
-An axis is cut into equal parts; a window is a part and what it reads beyond its cuts, which lets it
-see what lies there. From one window to the next the picture passes over within a narrow band around
-the cut: an average of two predictions is smoother than either, so the band is no wider than it has
-to be. Two axes multiply, so a blend over an image needs no division and no second image of weights.
+An axis is cut into parts, equal but for the outer ones; a window is a part and what it reads beyond
+its cuts, which lets it see what lies there. From one window to the next the picture passes over
+within a narrow band around the cut: an average of two predictions is smoother than either, so the
+band is no wider than it has to be. Two axes multiply, so a blend over an image needs no division
+and no second image of weights.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -18,7 +20,8 @@ FloatArray = NDArray[np.float32]
 SHIFT_STREAM = 3
 """Spawn key of the random offsets of cuts."""
 SWING = 0.25
-"""Farthest that cuts move from their middle position, in distances between cuts."""
+"""Farthest that cuts move from their middle position, in distances between cuts; all move alike, so
+windows between two cuts keep their size."""
 
 
 @dataclass(frozen=True)
@@ -81,12 +84,14 @@ def windows(
         return (Window(0, length),)
     half = max(0, min(-(-overlap // 2), most // 4))
     overlap = 2 * half
-    swing = 0.0 if shift is None else SWING
-    part = min(most - overlap, (most - half) / (1 + swing))
-    count = max(2, -(-length // max(1, int(part))))
-    part = length / count
-    moved = swing * part * (shift or 0.0)
-    cuts = [round(part * number + moved) for number in range(1, count)]
+    # largest parts: inner ones are read beyond both cuts, outer ones beyond one; only these change
+    # when the cuts move, so only these leave room for it
+    inner = most - overlap
+    outer = most - half - (0.0 if shift is None else SWING * inner)
+    count = 2 + max(0, math.ceil((length - 2 * outer) / inner))
+    fill = length / (2 * outer + (count - 2) * inner)
+    moved = SWING * fill * inner * (shift or 0.0)
+    cuts = [round(fill * (outer + number * inner) + moved) for number in range(count - 1)]
     band = overlap if blend is None else min(blend, overlap)
     found = []
     for left, right in zip([None, *cuts], [*cuts, None], strict=True):
