@@ -316,23 +316,73 @@ def test_quick_encoding_gives_the_pixels_of_the_tone() -> None:
     assert np.array_equal(encode(amplitude, tone), want)
 
 
+def test_pictures_come_back_whether_few_or_none_have_them(tmp_path: Path) -> None:
+    """In every order of rows with and without, over the borders of row groups."""
+    from sarloom.tiles.schema import arrow
+    from sarloom.tiles.shard import write_shard
+
+    some = {"optical": picture(picture_png(np.full((8, 8), 7, np.uint8)))}
+    for number, held in enumerate(
+        ("----------", "x---------", "----x-----", "-xx--xxxx-", "xxxxxxxxxx")
+    ):
+        rows = [row(n, **(some if one == "x" else {})) for n, one in enumerate(held)]
+        path = write_shard(rows, tmp_path / f"{number}.parquet")
+        opened = arrow().parquet.ParquetFile(path)
+        assert opened.read().to_pylist() == rows
+        assert [opened.metadata.row_group(i).num_rows for i in range(3)] == [4, 4, 2]
+        assert write_shard(rows, tmp_path / "again.parquet").read_bytes() == path.read_bytes()
+
+
 def test_only_what_gets_smaller_is_compressed(tmp_path: Path) -> None:
     """16 bits of speckle are stored as they are, an 8-bit source in 16 bits is not."""
     from sarloom.sar.tone import AmplitudeTone
-    from sarloom.tiles.ledger import write_shard
     from sarloom.tiles.rows import radar_columns
     from sarloom.tiles.schema import arrow, complete
+    from sarloom.tiles.shard import write_shard
 
     rng = np.random.default_rng(4)
     speckle = rng.exponential(1.0, (128, 128)).astype(np.float32)
     coarse = np.square(rng.integers(0, 6, (128, 128)).astype(np.float32))
     kinds = []
     for power, tone in ((speckle, AmplitudeTone(2.2763)), (coarse, AmplitudeTone(9.0))):
-        row = complete({"id": "a", "split": "train", **radar_columns(power, tone)})
+        optical = picture(picture_png(np.zeros((8, 8), np.uint8)))
+        more = {"optical": optical, "extra": '{"kind": "coast"}' * 40}
+        row = complete({"id": "a", "split": "train", **radar_columns(power, tone), **more})
         path = write_shard([row], tmp_path / "a.parquet")
         group = arrow().parquet.ParquetFile(path).metadata.row_group(0)
         columns = [group.column(i) for i in range(group.num_columns)]
         kinds.append({one.path_in_schema: one.compression for one in columns})
-        assert kinds[-1]["valid.bytes"] == kinds[-1]["id"] == "ZSTD"
+        assert kinds[-1]["valid.bytes"] == kinds[-1]["id"] == "UNCOMPRESSED"  # none, and too little
+        assert kinds[-1]["optical.bytes"] == kinds[-1]["extra"] == "ZSTD"
         assert arrow().parquet.read_table(path).to_pylist() == [row]
     assert [one["image.bytes"] for one in kinds] == ["UNCOMPRESSED", "ZSTD"]
+
+
+def test_freed_memory_is_kept_for_the_next_tile() -> None:
+    """In a process of its own: without it every picture's pages are asked of the system anew."""
+    import platform
+    import subprocess
+    import sys
+
+    if platform.libc_ver()[0] != "glibc":
+        pytest.skip("another C library keeps memory by rules of its own")
+    code = """
+import resource, sys
+import numpy as np
+from sarloom.tiles.png import grey16_png
+from sarloom.tiles.workers import keep_freed_memory
+if sys.argv[1] == "keep":
+    keep_freed_memory()
+pixels = np.zeros((512, 512), np.uint16)
+grey16_png(pixels)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(20):
+    grey16_png(pixels)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+    asked = {
+        mode: int(subprocess.check_output([sys.executable, "-c", code, mode]))
+        for mode in ("keep", "leave")
+    }
+    assert asked["keep"] < 40  # of 20 pictures; else some 5000
+    assert asked["keep"] <= asked["leave"]

@@ -16,7 +16,7 @@ from rasterio.transform import Affine
 
 from sarloom.archive.raster import AffineGround
 from sarloom.errors import FormatError, InputError
-from sarloom.tiles.cut import Limits, judge, read_cell
+from sarloom.tiles.cut import Limits, _contrast, _surely_rich, judge, read_cell
 from sarloom.tiles.grid import plan_grid, plan_grids
 from tile_scenes import PlaneGround, decibels, make_scene
 
@@ -292,3 +292,20 @@ def test_reasons_of_rejection() -> None:
     assert judge(tile_of(flat)) == "low contrast"
     assert judge(tile_of(np.ones_like(good))) == "low contrast"
     assert judge(tile_of(flat), Limits(min_contrast=0.0)) is None
+
+
+@pytest.mark.parametrize("looks", [1, 4, 16, 100, 390, 400, 410, 2000])
+def test_what_proves_contrast_never_says_more_than_all_pixels(looks: int) -> None:
+    """Speckle of 400 looks has a contrast of 0.05 (half of 1/sqrt(L) to first order)."""
+    rng = np.random.default_rng(looks)
+    for slope in (0.0, 0.5):  # even, and brighter from one side to the other
+        for axis in (0, 1):
+            power = rng.gamma(looks, 1 / looks, (128, 128)) * (1 + slope * np.linspace(0, 1, 128))
+            power = np.ascontiguousarray(power.T if axis else power, np.float32)
+            for enough in (0.01, 0.025, 0.05, 0.2, 0.52, 0.53):
+                if _surely_rich(power, enough):
+                    assert _contrast(power) >= enough
+    lone = np.ones((128, 128), np.float32)
+    lone[::16] = np.nan
+    assert not _surely_rich(lone, 0.05)
+    assert _surely_rich(speckle((128, 128), 8), 0.05)  # most tiles need no more

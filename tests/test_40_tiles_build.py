@@ -27,6 +27,7 @@ from rasterio.windows import Window
 from sarloom.archive.registry import open_scenes
 from sarloom.cli.main import run
 from sarloom.errors import FormatError, InputError
+from sarloom.files import sha256_of
 from sarloom.options.tiles import BuildTilesOptions
 from sarloom.sar.tone import AmplitudeTone
 from sarloom.tiles.build import build_tiles
@@ -71,9 +72,9 @@ def rows_of(out: Path) -> list[dict[str, Any]]:
 
 
 def shards(out: Path) -> dict[str, str]:
-    """File -> SHA-256 of everything that a reader of the set sees."""
+    """File -> SHA-256 of every shard that a reader of the set sees."""
     manifest = json.loads((out / MANIFEST).read_text())
-    listed = {one["file"]: one["sha256"] for one in manifest["shards"]}
+    listed = {one["file"]: sha256_of(out / one["file"]) for one in manifest["shards"]}
     assert {f"data/{path.name}" for path in (out / "data").iterdir()} == set(listed)
     return listed
 

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from sarloom.errors import FormatError, InputError
+from sarloom.files import sha256_of
 from sarloom.tiles.check import Finding, check_tiles, ring_of
 from sarloom.tiles.physics import (
     Histogram,
@@ -23,7 +24,8 @@ from sarloom.tiles.physics import (
     speckle_blocks,
 )
 from sarloom.tiles.png import grey16_png, png_pixels
-from sarloom.tiles.schema import IMAGES, Row, picture
+from sarloom.tiles.schema import IMAGES, Row, footer_hash, picture
+from sarloom.tiles.shard import write_shard
 from sarloom.tiles.store import open_tiles, row_picture
 from tile_sets import built_set, edit_rows, run, simulated_set
 
@@ -96,6 +98,62 @@ def test_one_flipped_bit_of_a_shard_is_found(copy: Path, capsys: Any) -> None:
     assert run("tiles", "check", copy) == 2
     shown = capsys.readouterr()
     assert shard.name in shown.out and "1 error" in shown.err and "Traceback" not in shown.err
+
+
+def test_no_flipped_bit_changes_a_tile_unseen(copy: Path) -> None:
+    """Anywhere in a shard: an error, or a set that reads as it was."""
+    shard = min(open_tiles(copy).shards, key=lambda path: path.stat().st_size)
+    good, was = shard.read_bytes(), list(open_tiles(copy))
+    footer = int.from_bytes(good[-8:-4], "little") + 8
+    rng = np.random.default_rng(8)
+    anywhere = [*rng.integers(0, len(good), 25), *rng.integers(len(good) - footer, len(good), 40)]
+    # what lies between the pictures: page headers, lengths and the plain columns
+    pictures = [good.index(row["image"]["bytes"]) for row in was if row["image"]["bytes"] in good]
+    around = [at + step for at in pictures[:4] for step in (-1, -3, -7, -20, -40)]
+    seen = 0
+    for at in (*anywhere, *around):
+        data = bytearray(good)
+        data[int(at)] ^= 1 << int(rng.integers(8))
+        shard.write_bytes(data)
+        if any(shard.name in one.text for one in errors(copy)):
+            seen += 1
+        else:
+            assert list(open_tiles(copy)) == was, at
+    assert seen > 50
+
+
+def test_whole_tiles_in_the_wrong_place_are_found(copy: Path) -> None:
+    """Each tile is as its own hash says, but not the one that was written there."""
+    manifest = json.loads((copy / "manifest.json").read_text())
+    shard = max(manifest["shards"], key=lambda one: int(one["tiles"]))
+    path = copy / shard["file"]
+    rows = [row for row in open_tiles(copy) if row["split"] == shard["split"]]
+    write_shard(rows[1::-1] + rows[2:], path)
+    assert errors(copy)
+    shard["bytes"], shard["footer_sha256"] = path.stat().st_size, footer_hash(path)
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+    (found,) = errors(copy)
+    assert path.name in found.text and "other tiles" in found.text and "SHA-256" in found.text
+
+
+def test_sets_of_the_first_format_are_read_and_checked(copy: Path) -> None:
+    manifest = json.loads((copy / "manifest.json").read_text())
+    for shard in manifest["shards"]:
+        del shard["tiles_sha256"], shard["footer_sha256"]
+        shard["sha256"] = sha256_of(copy / shard["file"])
+    manifest["format_version"] = 1
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+    assert errors(copy) == []
+    path = copy / manifest["shards"][0]["file"]
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    (found,) = errors(copy)
+    assert path.name in found.text and "SHA-256" in found.text
+    manifest["format_version"] = 3
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(FormatError, match="version 3"):
+        open_tiles(copy)
 
 
 def test_an_edited_row_with_its_old_hash_is_found(copy: Path) -> None:

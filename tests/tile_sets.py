@@ -13,9 +13,9 @@ from rasterio.crs import CRS
 from rasterio.transform import from_origin
 
 from sarloom.cli.main import main
-from sarloom.files import sha256_of
-from sarloom.tiles.ledger import write_json, write_shard
-from sarloom.tiles.schema import Row, tile_hash
+from sarloom.tiles.ledger import write_json
+from sarloom.tiles.schema import Row, footer_hash, shard_hash, tile_hash
+from sarloom.tiles.shard import write_shard
 from sarloom.tiles.store import open_tiles
 
 EAST, NORTH, UTM = 448_000.0, 5_411_000.0, 32631
@@ -106,7 +106,11 @@ def _in(row: Row, path: Path) -> bool:
 
 def seal(folder: Path, manifest: dict[str, Any]) -> None:
     """Make the manifest fit the shards."""
+    import pyarrow.parquet as pq
+
     for shard in manifest["shards"]:
         path = folder / shard["file"]
-        shard["bytes"], shard["sha256"] = path.stat().st_size, sha256_of(path)
+        tiles = pq.read_table(path, columns=["sha256"]).to_pylist()
+        shard["bytes"], shard["tiles_sha256"] = path.stat().st_size, shard_hash(tiles)
+        shard["footer_sha256"] = footer_hash(path)
     write_json(folder / "manifest.json", manifest)

@@ -425,11 +425,10 @@ def _keep(
 ) -> None:
     """Judge one piece of ground by its finest tile; keep it at all spacings or at none."""
     finest, shared = tiles[0], unit.shared
-    reason = judge(finest, shared.cutting.limits)
-    if reason is None and (
-        saturated_share(finest.power, piece.tone, finest.top) > shared.cutting.limits.max_saturated
-    ):
-        reason = MOST_SATURATED
+    reason, saturated = judge(finest, shared.cutting.limits), None
+    if reason is None:
+        saturated = saturated_share(finest.power, piece.tone, finest.top)
+        reason = MOST_SATURATED if saturated > shared.cutting.limits.max_saturated else None
     split = piece.split
     if reason is None and shared.blocks is not None:
         split = None if finest.footprint is None else shared.blocks.split(finest.footprint)
@@ -440,7 +439,8 @@ def _keep(
         return
     for tile in tiles:
         match = _partner(result, tile, unit)
-        row = tile_row(scene, piece.acquisition, tile, piece.tone, split, match, piece.told)
+        known = saturated if tile is finest else None
+        row = tile_row(scene, piece.acquisition, tile, piece.tone, split, match, piece.told, known)
         result.rows.append(row)
 
 

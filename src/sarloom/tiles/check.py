@@ -13,7 +13,7 @@ from ..errors import FormatError, InputError, MissingExtraError
 from ..files import sha256_of
 from .finding import Finding, named, numbered, of_tiles
 from .ledger import DATA, SPLITS
-from .schema import NAMES, Row, tile_hash
+from .schema import NAMES, Row, footer_hash, shard_hash, tile_hash
 from .speckle_check import Speckle, looks_findings, measure_tile, shadow_findings
 from .split import leaks
 from .store import open_tiles, read_manifest
@@ -36,6 +36,12 @@ class Gathered:
     changed: list[str] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
     misplaced: list[str] = field(default_factory=list)
+    damaged: list[str] = field(default_factory=list)
+    """What is wrong with each shard that cannot be read."""
+    replaced: list[str] = field(default_factory=list)
+    """Shards that hold other tiles than were written, each of them whole."""
+    spoilt: list[str] = field(default_factory=list)
+    """Shards with tiles that are changed."""
     speckle: Speckle = field(default_factory=Speckle)
 
 
@@ -44,7 +50,7 @@ def check_tiles(
 ) -> list[Finding]:
     """Check a tile set from its bytes to its physics.
 
-    Shards that are not the files that were written end the check: their tiles tell nothing.
+    Tiles that are not those that were written end the check: what they say tells nothing.
 
     Raises
     ------
@@ -60,7 +66,9 @@ def check_tiles(
     gathered = Gathered()
     try:
         _gather(folder, manifest, gathered, progress)
-        findings += _identity(gathered)
+        findings += [*_shards(gathered), *_identity(gathered)]
+        if gathered.damaged or gathered.replaced or gathered.changed:
+            return findings
         findings += _leakage(gathered.columns, _settings(manifest))
     except FormatError as error:
         return [*findings, Finding("Error", str(error))]
@@ -77,13 +85,26 @@ def _gather(folder: Path, manifest: Mapping[str, Any], into: Gathered, progress:
     labels = labels if isinstance(labels, list) else []
     done = 0
     for split in SPLITS:
-        for row in open_tiles(folder, split):
-            absent = [name for name in NAMES if name not in row]
-            if absent:
-                raise FormatError(f"{folder} lacks columns ({', '.join(absent[:3])}, ...)")
-            _take_in(row, split, labels, total, into)
-            done += 1
-            progress(done, total, "")
+        tiles, first = open_tiles(folder, split), 0
+        for shard in (one for one in manifest["shards"] if one["split"] == split):
+            stop, hashes, before = first + int(shard["tiles"]), [], len(into.changed)
+            try:
+                for row in (tiles.row(index) for index in range(first, stop)):
+                    absent = [name for name in NAMES if name not in row]
+                    if absent:
+                        raise FormatError(f"{folder} lacks columns ({', '.join(absent[:3])}, ...)")
+                    _take_in(row, split, labels, total, into)
+                    hashes.append({"sha256": row["sha256"]})
+                    progress(done + len(hashes), total, "")
+            except FormatError as error:
+                into.damaged.append(str(error))
+            else:
+                if shard.get("tiles_sha256", shard_hash(hashes)) != shard_hash(hashes):
+                    into.replaced.append(shard["file"])
+            if len(into.changed) > before:
+                into.spoilt.append(shard["file"])
+            done += stop - first
+            first = stop
 
 
 def _take_in(row: Row, split: str, labels: Sequence[str], total: int, into: Gathered) -> None:
@@ -115,14 +136,18 @@ def _settings(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _files(folder: Path, manifest: Mapping[str, Any]) -> Iterator[Finding]:
-    """Shards that are missing, changed, unknown or listed twice."""
+    """Shards that are missing, of other bytes, unknown or listed twice.
+
+    Sets of the first format have a SHA-256 of the file. Of others the footer's tells that columns
+    are where they were, and the tiles' own tell of the columns.
+    """
     listed = {shard["file"]: shard for shard in manifest["shards"]}
     missing, other = [], []
     for name, shard in listed.items():
         path = folder / name
         if not path.is_file():
             missing.append(name)
-        elif path.stat().st_size != shard["bytes"] or sha256_of(path) != shard["sha256"]:
+        elif path.stat().st_size != shard["bytes"] or _other(path, shard):
             other.append(name)
     names = (f"{DATA}/{path.name}" for path in sorted((folder / DATA).glob("*.parquet")))
     unknown = [name for name in names if name not in listed]
@@ -130,12 +155,22 @@ def _files(folder: Path, manifest: Mapping[str, Any]) -> Iterator[Finding]:
     twice = [name for name, number in times.items() if number > 1]
     for what, files in (
         ("missing", missing),
-        ("not as written: the SHA-256 differs from the manifest's", other),
+        ("not as written: the length or SHA-256 differs from the manifest's", other),
         ("not in the manifest, so that other programs would read tiles twice", unknown),
         ("listed twice in the manifest", twice),
     ):
         if files:
             yield Finding("Error", f"{numbered(len(files), 'shard')} {what}: {named(files)}")
+
+
+def _other(path: Path, shard: Mapping[str, Any]) -> bool:
+    """Whether a shard's file is another, as far as is told without reading its tiles."""
+    try:
+        if "sha256" in shard:
+            return bool(sha256_of(path) != shard["sha256"])
+        return bool(footer_hash(path) != shard["footer_sha256"])
+    except OSError:  # too short for a footer, or not to be read
+        return True
 
 
 def _counts(manifest: Mapping[str, Any]) -> Iterator[Finding]:
@@ -153,10 +188,22 @@ def _counts(manifest: Mapping[str, Any]) -> Iterator[Finding]:
         yield Finding("Error", "the manifest's totals are not those of its shards")
 
 
+def _shards(gathered: Gathered) -> Iterator[Finding]:
+    """Shards that cannot be read, or whose tiles are not those that the manifest means."""
+    yield from (Finding("Error", text) for text in gathered.damaged)
+    if gathered.replaced:
+        yield Finding(
+            "Error",
+            f"{numbered(len(gathered.replaced), 'shard')} of other tiles than were written: the "
+            f"SHA-256 over them differs from the manifest's: {named(gathered.replaced)}",
+        )
+
+
 def _identity(gathered: Gathered) -> Iterator[Finding]:
     """Tiles that are not what was written, or there twice."""
+    spoilt = f"changed: the SHA-256 in the row is of other contents, in {named(gathered.spoilt)}"
     for what, names in (
-        ("changed: the SHA-256 in the row is of other contents", gathered.changed),
+        (spoilt, gathered.changed),
         ("cannot be decoded", gathered.unreadable),
         ("in a shard of another split than the row says", gathered.misplaced),
     ):

@@ -11,34 +11,29 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
 from .. import __version__
 from ..errors import InputError
-from ..files import sha256_of, write_aside
-from .schema import Row, arrow, arrow_schema
+from ..files import write_aside
+from .schema import Row, footer_hash, shard_hash, tile_hash
+from .shard import write_shard
 from .workers import Workers
 
 DATA = "data"
 UNITS = ".units"
 MANIFEST = "manifest.json"
 FORMAT = "sarloom-tiles"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""1: the manifest keeps a SHA-256 of each shard's file; 2: one over the hashes of its tiles
+and one of its footer."""
 SPLITS = ("train", "validation", "test")
-_ROWS_TOGETHER = 4
-"""Tiles per row group: what has to be read to get at one tile."""
-_STORED = ("image", "satellite", "simulated")
-"""Pictures whose PNG is not compressed."""
-_WORTH_IT = 0.95
-"""Size after over before compression, above which a column is stored as it is."""
 
 
 @dataclass
@@ -162,8 +157,11 @@ class Ledger:
         write_json(self.folder / UNITS / f"{key}.kept.json", value)
 
     def commit(self, key: str, result: UnitResult) -> dict[str, Any]:
-        """Write the shards of a unit, then its entry."""
+        """Write the shards of a unit, then its entry; rows without a hash get theirs."""
         shards = []
+        for row in result.rows:
+            if row["sha256"] is None:
+                row["sha256"] = tile_hash(row)
         for split in SPLITS:
             rows = [row for row in result.rows if row["split"] == split]
             if rows:
@@ -175,7 +173,8 @@ class Ledger:
                         "split": split,
                         "tiles": len(rows),
                         "bytes": path.stat().st_size,
-                        "sha256": sha256_of(path),
+                        "tiles_sha256": shard_hash(rows),
+                        "footer_sha256": footer_hash(path),
                     }
                 )
         entry = {
@@ -280,47 +279,6 @@ def _do_unit(job: _Job) -> tuple[str, dict[str, Any]]:
     """In another process."""
     ledger, work, unit = job
     return unit.key, ledger.commit(unit.key, work(unit))
-
-
-def write_shard(rows: Sequence[Row], path: Path) -> Path:
-    """Write rows as one Parquet file, aside and renamed; equal rows give equal bytes."""
-    pa = arrow()
-    table = pa.Table.from_pylist(list(rows), schema=arrow_schema())
-    with write_aside(path) as aside:
-        pa.parquet.write_table(
-            table, aside, row_group_size=_ROWS_TOGETHER, use_dictionary=False,
-            write_statistics=False, **_compression(rows),
-        )  # fmt: skip
-    return path
-
-
-def _compression(rows: Sequence[Row]) -> dict[str, Any]:
-    """Zstandard for every column; for radar pictures only where it makes these smaller.
-
-    Sixteen bits of speckle do not get smaller, yet trying takes longer than all else in a tile.
-    Single tiles tell: the first, the middle and the last that has the picture.
-    """
-    pa = arrow()
-    kinds: dict[str, str] = {}
-    for leaf in _leaves():
-        name, _, part = leaf.partition(".")
-        held = [row[name]["bytes"] for row in rows if row[name]] if part == "bytes" else []
-        tried = [held[i] for i in sorted({0, len(held) // 2, len(held) - 1})] if held else []
-        smaller = sum(len(pa.compress(one, "zstd", asbytes=True)) for one in tried)
-        worth = smaller < _WORTH_IT * sum(map(len, tried))
-        kinds[leaf] = "zstd" if worth or name not in _STORED else "none"
-    levels = {leaf: 1 for leaf, kind in kinds.items() if kind == "zstd"}
-    return {"compression": kinds, "compression_level": levels}
-
-
-@lru_cache(maxsize=1)
-def _leaves() -> tuple[str, ...]:
-    """Parquet's names of the columns, such as `image.bytes`."""
-    pa = arrow()
-    held = io.BytesIO()
-    pa.parquet.write_table(arrow_schema().empty_table(), held)
-    schema = pa.parquet.ParquetFile(held).schema
-    return tuple(schema.column(i).path for i in range(len(schema)))
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:

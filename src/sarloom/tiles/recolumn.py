@@ -7,7 +7,6 @@ nothing but a file that no manifest names may be left over; the next run takes t
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,9 +14,9 @@ from typing import Any
 
 from .. import __version__
 from ..errors import FormatError, InputError
-from ..files import sha256_of
-from .ledger import DATA, MANIFEST, UNITS, Ledger, read_json, write_json, write_shard
-from .schema import IMAGES, NAMES, Row, complete, tile_hash
+from .ledger import DATA, FORMAT_VERSION, MANIFEST, UNITS, Ledger, read_json, write_json
+from .schema import IMAGES, NAMES, Row, complete, footer_hash, shard_hash, tile_hash
+from .shard import write_shard
 from .store import open_tiles, read_manifest
 
 Change = Callable[[Row], Mapping[str, Any] | None]
@@ -96,7 +95,7 @@ def _swap(folder: Path, manifest: dict[str, Any], shard: dict[str, Any], rows: l
     """Write rows as a new shard, name it in the manifest, take the old one away."""
     old = folder / shard["file"]
     found = _NAME.fullmatch(old.name)
-    digest = hashlib.sha256("".join(row["sha256"] for row in rows).encode()).hexdigest()[:8]
+    digest = shard_hash(rows)[:8]
     stem = f"{found[1]}-{found[2]}" if found else old.stem
     new = folder / DATA / f"{stem}-{digest}.parquet"
     try:
@@ -104,8 +103,11 @@ def _swap(folder: Path, manifest: dict[str, Any], shard: dict[str, Any], rows: l
         shard |= {
             "file": f"{DATA}/{new.name}",
             "bytes": new.stat().st_size,
-            "sha256": sha256_of(new),
+            "tiles_sha256": shard_hash(rows),
+            "footer_sha256": footer_hash(new),
         }
+        shard.pop("sha256", None)  # of the file, in sets of an earlier format
+        manifest["format_version"] = FORMAT_VERSION
         write_json(folder / MANIFEST, manifest)
         if found:
             _tell_unit(folder, found[2], manifest)

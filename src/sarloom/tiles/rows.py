@@ -26,7 +26,9 @@ Ring = Sequence[tuple[float, float]]
 PowerArray = NDArray[np.float32]
 
 
-def radar_columns(power: PowerArray, tone: Tone, top: float | None = None) -> dict[str, Any]:
+def radar_columns(
+    power: PowerArray, tone: Tone, top: float | None = None, saturated: float | None = None
+) -> dict[str, Any]:
     """Columns of a radar tile that follow from its pixels.
 
     Parameters
@@ -37,6 +39,8 @@ def radar_columns(power: PowerArray, tone: Tone, top: float | None = None) -> di
         Of the acquisition.
     top
         Highest power where every pixel was measured, if that is known already.
+    saturated
+        ``saturated_share``, if that is.
     """
     amplitude = np.sqrt(power)
     whole = top is not None or _all_measured(power)
@@ -45,7 +49,7 @@ def radar_columns(power: PowerArray, tone: Tone, top: float | None = None) -> di
         "image": picture(grey16_png(encode(amplitude, tone))),
         "valid": None if valid is None else picture(picture_png(valid)),
         "nodata_fraction": 0.0 if valid is None else 1.0 - np.count_nonzero(valid) / valid.size,
-        "saturated": saturated_share(power, tone, top),
+        "saturated": saturated_share(power, tone, top) if saturated is None else saturated,
         **tone_columns(tone),
     }
 
@@ -106,14 +110,19 @@ def tile_row(
     split: str | None,
     match: OpticalMatch | None,
     told: Told = NOTHING,
+    saturated: float | None = None,
 ) -> Row:
-    """All that is known of a tile of a product; ``told`` is what lies beside its picture."""
+    """All that is known of a tile of a product; ``told`` is what lies beside its picture.
+
+    ``saturated`` is its ``saturated_share``, if that is known already. The row's own hash is left
+    to ``Ledger.commit``.
+    """
     group = f"{one.name}-{tile.cell.group}"
     ring = tile.footprint
     return complete(
         {
             "id": f"{group}-{tile.spacing_m:g}m",
-            **radar_columns(tile.power, tone, tile.top),
+            **radar_columns(tile.power, tone, tile.top, saturated),
             **({} if match is None else optical_columns(match)),
             **told.columns(),
             "calibration": scene.calibration,
@@ -143,7 +152,8 @@ def tile_row(
             "source_sha256": one.sha256,
             "split": split,
             "synthetic": scene.synthetic,
-        }
+        },
+        hashed=False,
     )
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import MissingExtraError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pyarrow as pa
 
 Row = dict[str, Any]
@@ -95,6 +97,7 @@ COLUMNS: tuple[Column, ...] = (
 )  # fmt: skip
 
 NAMES: tuple[str, ...] = tuple(column.name for column in COLUMNS)
+_KINDS = {column.name: column.kind for column in COLUMNS}
 ADDED: frozenset[str] = frozenset(
     ("captions_original", "caption_scores", "caption_source", "simulated")
 )
@@ -107,8 +110,10 @@ def picture(data: bytes | None) -> dict[str, Any] | None:
     return None if data is None else {"bytes": data, "path": None}
 
 
-def complete(row: Mapping[str, Any]) -> Row:
+def complete(row: Mapping[str, Any], hashed: bool = True) -> Row:
     """A row with every column, None where nothing is known, and its hash.
+
+    Without ``hashed`` that is left to whoever writes the row, who may have a processor to spare.
 
     Raises
     ------
@@ -118,15 +123,15 @@ def complete(row: Mapping[str, Any]) -> Row:
     unknown = set(row) - set(NAMES)
     if unknown:
         raise KeyError(f"no such columns: {sorted(unknown)}")
-    filled = {column.name: _as(column.kind, row.get(column.name)) for column in COLUMNS}
-    filled["sha256"] = tile_hash(filled)
+    filled: Row = dict.fromkeys(NAMES)
+    filled |= {name: _as(_KINDS[name], value) for name, value in row.items() if value is not None}
+    if hashed:
+        filled["sha256"] = tile_hash(filled)
     return filled
 
 
 def _as(kind: str, value: Any) -> Any:
     """A value as it will come back from the table, so that its hash is the same then."""
-    if value is None:
-        return None
     if kind == "float":
         return float(value)
     if kind == "floats":
@@ -148,11 +153,28 @@ def tile_hash(row: Mapping[str, Any]) -> str:
         if column.name == "sha256" or value is None:
             continue  # so that a column added later changes no hash
         if column.kind == "image":
-            value = hashlib.sha256(value["bytes"]).hexdigest()
+            value = hashlib.sha256(value["bytes"] or b"").hexdigest()  # none: a damaged shard
         elif isinstance(value, datetime):
             value = value.isoformat()
         plain[column.name] = value
     return hashlib.sha256(json.dumps(plain, separators=(",", ":")).encode()).hexdigest()
+
+
+def shard_hash(rows: Iterable[Mapping[str, Any]]) -> str:
+    """SHA-256 of a shard: over the hashes of its tiles as text, in order, nothing between them."""
+    return hashlib.sha256("".join(str(row["sha256"]) for row in rows).encode()).hexdigest()
+
+
+def footer_hash(path: Path) -> str:
+    """SHA-256 of a Parquet file from its footer (schema, places of columns) to its end.
+
+    What lies before are the columns, of which the hashes of tiles tell.
+    """
+    with path.open("rb") as opened:
+        size = opened.seek(-8, 2) + 8
+        length = int.from_bytes(opened.read(4), "little") + 8
+        opened.seek(max(0, size - length))
+        return hashlib.sha256(opened.read()).hexdigest()
 
 
 def arrow() -> Any:

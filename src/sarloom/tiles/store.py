@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 import re
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -186,15 +186,17 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     manifest = read_json(path)
     if manifest is None or manifest.get("format") != FORMAT:
         raise FormatError(f"{path} is no manifest of a tile set: build the set again")
-    if manifest.get("format_version") != FORMAT_VERSION:
+    version = manifest.get("format_version")
+    if type(version) is not int or not 1 <= version <= FORMAT_VERSION:
         raise FormatError(
-            f"{path} has format version {manifest.get('format_version')}, this sarloom reads "
-            f"{FORMAT_VERSION}: build the set again"
+            f"{path} has format version {version}, this sarloom reads 1 to {FORMAT_VERSION}: "
+            "build the set again"
         )
     shards = manifest.get("shards")
     if not isinstance(shards, list) or not all(
         isinstance(one, dict)
-        and {"file", "split", "tiles", "sha256", "bytes"} <= one.keys()
+        and {"file", "split", "tiles", "bytes"} <= one.keys()
+        and ("sha256" in one or {"tiles_sha256", "footer_sha256"} <= one.keys())
         and _SHARD.fullmatch(str(one["file"]))
         and isinstance(one["tiles"], int)
         and one["tiles"] >= 0
@@ -203,6 +205,11 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     ):
         raise FormatError(f"{path} lists no shards: build the set again")
     return manifest
+
+
+def shard_hashes(manifest: Mapping[str, Any]) -> list[str]:
+    """A hash of each shard, which changes with its tiles; of the file itself in older sets."""
+    return [str(one.get("tiles_sha256") or one["sha256"]) for one in manifest["shards"]]
 
 
 def row_amplitude(row: Row, name: str = "image") -> FloatArray:
@@ -233,5 +240,6 @@ class _damage:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, FormatError) or error is None:
             return
-        if isinstance(error, (OSError, ValueError, KeyError)):  # ArrowInvalid is a ValueError
+        # ArrowInvalid is a ValueError; a damaged time is none that Python can say
+        if isinstance(error, (OSError, ValueError, KeyError, ArithmeticError)):
             raise FormatError(f"{self.path} is damaged ({error}): build the set again") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
@@ -11,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import FormatError, InputError
+from ..errors import FormatError, InputError, MissingExtraError
 from .cut import Limits, read_cell, spiked
 from .grid import TileGrid, plan_grids
 from .ledger import Ledger, key_of
+from .schema import arrow
 from .sources import described, source_hash
 from .tone import AmplitudeSums
 
@@ -136,6 +138,9 @@ def survey_product(job: SurveyJob) -> Survey:
                 None if hashing.done() else measure(scene, grids[0], job.sample, job.cutting.limits)
                 for scene, grids, _ in planned
             ]
+            if not hashing.done():
+                with contextlib.suppress(MissingExtraError):  # said when it is needed
+                    arrow()  # which takes a while to load
             digest = hashing.result()
         except (InputError, OSError) as error:
             found.skipped = {str(job.path): str(error)}

@@ -11,6 +11,8 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from concurrent.futures import ProcessPoolExecutor
 
@@ -34,6 +36,7 @@ class Workers:
         self._size = 0
 
     def __enter__(self) -> Workers:
+        keep_freed_memory()
         return self
 
     def __exit__(
@@ -135,9 +138,7 @@ class Workers:
             self._end()
             # spawn, because forking a process with running threads (GDAL, Arrow) may lock it up
             context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(
-                wanted, mp_context=context, initializer=_end_with_parent
-            )
+            self._pool = ProcessPoolExecutor(wanted, mp_context=context, initializer=_begin)
             self._size = wanted
         return self._pool
 
@@ -156,6 +157,23 @@ def _come_up(first: Callable[[], Any] | None = None) -> None:
     if first is not None:
         with contextlib.suppress(Exception):
             first()
+
+
+def keep_freed_memory() -> None:
+    """Let this process reuse what it frees, up to 64 MiB, instead of handing it back at once.
+
+    A tile's arrays are as large as what glibc takes for too much to keep, and getting pages anew
+    costs more than most passes over the pixels on them: up to half of the time of a tile. Freeing
+    one block of nearly 32 MiB, which is never touched, moves its limits (mallopt(3),
+    M_MMAP_THRESHOLD); other C libraries take no notice.
+    """
+    np.empty((32 << 20) - (64 << 10), np.uint8)
+
+
+def _begin() -> None:
+    """In a worker: first of all."""
+    keep_freed_memory()
+    _end_with_parent()
 
 
 def _end_with_parent() -> None:

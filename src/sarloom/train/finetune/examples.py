@@ -17,7 +17,7 @@ from ...errors import InputError
 from ...files import write_aside
 from ...models.control_kinds import NUMBERS
 from ...models.loaded import LoadedModel
-from ...tiles.store import TileSet, open_tiles, row_amplitude
+from ...tiles.store import TileSet, open_tiles, row_amplitude, shard_hashes
 from .scale import Pixels
 from .scale import pixels_of as pixels_of
 
@@ -184,7 +184,7 @@ def tile_side(tiles: TileSet) -> int:
 
 def data_key(tiles: TileSet, pixels: Pixels, *settings: object) -> str:
     """Changes with the data, the scale and the settings."""
-    shards = [one["sha256"] for one in tiles.manifest["shards"]]
+    shards = shard_hashes(tiles.manifest)
     about = [shards, repr(pixels), settings]
     return hashlib.sha256(json.dumps(about).encode()).hexdigest()[:16]
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ....errors import InputError
 from ....files import write_aside
 from ....models.control_kinds import KINDS, decibel_pixels
-from ....tiles.store import TileSet, open_tiles, row_amplitude, row_picture
+from ....tiles.store import TileSet, open_tiles, row_amplitude, row_picture, shard_hashes
 
 Report = Callable[[str], None]
 Picture = NDArray[np.uint8]
@@ -102,7 +102,7 @@ def tile_conditions(
             + ", ".join(sorted(tiles.pictures() & set(KINDS)) or ["no condition at all"])
         )
     found = {}
-    shards = "".join(one["sha256"] for one in tiles.manifest["shards"])
+    shards = "".join(shard_hashes(tiles.manifest))
     for kind in kinds:
         path = run / f"conditions-{split}-{kind}-{_short(shards, side)}.npy"
         if not path.is_file():
