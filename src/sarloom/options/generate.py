@@ -123,7 +123,7 @@ class GenerateOptions:
         choices=("guided", "both"),
     )
     map_strength: float = option(
-        0.35,
+        0.3,
         "where a segmentation map leads, the image starts from the simulator's view of heights "
         "raised over the map: 0 keeps that view, 1 starts from noise; not beyond 1024 pixels",
         minimum=0.0,
