@@ -92,8 +92,26 @@ def make_network() -> nn.Module:
     )
 
 
+def wobbled(x: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+    """Six images in ten with outlines bent by up to some cells over about eight cells."""
+    n, _, rows, columns = x.shape
+    coarse = (n, 2, rows // 8, columns // 8)
+    rough = torch.from_numpy(rng.standard_normal(coarse).astype(np.float32))
+    bend = functional.interpolate(rough, (rows, columns), mode="bicubic", align_corners=False)
+    size = rng.uniform(0.5, 1.5, n) * (rng.random(n) < 0.6)
+    bend = bend * torch.from_numpy(size.astype(np.float32))[:, None, None, None]
+    down, across = torch.meshgrid(
+        torch.linspace(-1, 1, rows), torch.linspace(-1, 1, columns), indexing="ij"
+    )
+    grid = torch.stack([across, down], -1)[None] + bend.permute(0, 2, 3, 1) * (2 / rows)
+    return functional.grid_sample(x, grid, padding_mode="reflection", align_corners=True)
+
+
 def train_judge(power: NDArray[np.float32], kinds: list[str], seed: int = 0) -> Judge:
-    """Train on mean powers of simulated scenes, with fresh 16-look speckle in every epoch."""
+    """Train on mean powers of simulated scenes, with fresh 16-look speckle in every epoch.
+
+    Half of the images are softened and six in ten have bent outlines, as drawn images have.
+    """
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     network, wanted = make_network(), targets(kinds)
@@ -108,8 +126,8 @@ def train_judge(power: NDArray[np.float32], kinds: list[str], seed: int = 0) -> 
         x = (10 * np.log10(np.maximum(power[chosen] * noise * level, 1e-4)) + 20) / 12
         if rng.random() < 0.5:
             x = x[:, ::-1]
-        # sharpness must not decide
-        x_t = torch.from_numpy(np.ascontiguousarray(x, np.float32))[:, None]
+        # neither sharpness nor straight edges must decide: they tell simulated from drawn
+        x_t = wobbled(torch.from_numpy(np.ascontiguousarray(x, np.float32))[:, None], rng)
         soft = functional.avg_pool2d(functional.pad(x_t, (1, 1, 1, 1), "replicate"), 3, 1)
         x_t = torch.where(torch.from_numpy(rng.random((batch, 1, 1, 1)) < 0.5), soft, x_t)
         loss = functional.binary_cross_entropy_with_logits(
