@@ -147,8 +147,9 @@ def test_killed_at_any_moment_the_next_run_goes_on(
     # settings and sums kept make five files; every unit adds a shard and an entry
     for files in (1, 5 + rng.randrange(6), 16 + rng.randrange(8), 30 + rng.randrange(8)):
         stopped, _ = killed(command(archive, out), out, files, rng.uniform(0.0, 0.02))
+        # the manifest comes last: with it the set is whole, though the process was still ending
+        stopped = stopped and not (out / MANIFEST).exists()
         stops += stopped
-        assert not (out / MANIFEST).exists() or not stopped
         if stopped:
             with pytest.raises(InputError, match="unfinished"):
                 open_tiles(out)
