@@ -44,6 +44,7 @@ from rasterio.transform import Affine
 from rasterio.windows import Window
 
 from sarloom.archive.registry import open_scenes
+from sarloom.memory import keep_freed_memory
 from sarloom.sar.tone import AmplitudeTone
 from sarloom.tiles.cut import judge, read_cell
 from sarloom.tiles.grid import plan_grid
@@ -51,7 +52,6 @@ from sarloom.tiles.png import grey16_png
 from sarloom.tiles.rows import radar_columns
 from sarloom.tiles.schema import arrow
 from sarloom.tiles.tone import encode
-from sarloom.tiles.workers import keep_freed_memory
 
 SIZE = 512
 TILES_PER_SHARD = 64

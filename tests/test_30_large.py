@@ -23,10 +23,10 @@ from sarloom.generate.large.sources import ArraySource, PowerSource
 from sarloom.generate.large.speckle import kernel, speckled_power
 from sarloom.generate.large.state import Work
 from sarloom.generate.large.windows import shifts, windows
-from sarloom.generate.memory import _glibc, kept_memory
 from sarloom.generate.sample import SampleSettings, encode_prompts
 from sarloom.generate.schedule import build_scheduler
 from sarloom.generate.speckled import grey
+from sarloom.memory import _glibc, kept_memory
 from sarloom.models.control import ControlLayout
 from sarloom.models.load import load_model
 from sarloom.models.loaded import LoadedModel

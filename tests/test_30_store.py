@@ -370,7 +370,7 @@ def test_freed_memory_is_kept_for_the_next_tile() -> None:
 import resource, sys
 import numpy as np
 from sarloom.tiles.png import grey16_png
-from sarloom.tiles.workers import keep_freed_memory
+from sarloom.memory import keep_freed_memory
 if sys.argv[1] == "keep":
     keep_freed_memory()
 pixels = np.zeros((512, 512), np.uint16)

@@ -50,7 +50,7 @@ def prepare(path: Path, place: Place, frame: Frame, settings: PrepareSettings) -
         by_colour = {
             names.index(name): key for name, key in legend.items() if isinstance(key, tuple)
         }
-        classes = _nearest(read_colours(path), by_colour, path)
+        classes = nearest(read_colours(path), by_colour, path)
     table = np.array([settings.wanted[name] for name in names], np.float32) / np.float32(255)
     chosen = onto(classes[None].astype(np.float32), place, frame, path, nearest=True)[0]
     coloured = table[chosen.astype(np.int64)]
@@ -145,7 +145,7 @@ def _known(
     return np.asarray(table[where].reshape(numbers.shape), np.int64)
 
 
-def _nearest(
+def nearest(
     colours: FloatArray, by_place: Mapping[int, tuple[int, int, int]], path: Path
 ) -> NDArray[np.int64]:
     """Colours to the place of the class whose colour is nearest."""

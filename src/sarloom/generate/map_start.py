@@ -11,6 +11,7 @@ own decoded latent, in pixels (decibels, so that a factor is laid over power).
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ from ..files import write_aside
 from ..simulate.extrude import extruded
 from ..simulate.materials import LABELS
 from ..simulate.radar import AIRBORNE, Sensor, reflectivity
+from .control_segmentation import nearest
 from .init_image import InitImage, to_model_pixels
 from .result import display_threshold
 
@@ -70,13 +72,16 @@ def start_of_map(model: LoadedModel, controls: Controls, seed: int) -> MapStart:
 def starts_from_map(model: LoadedModel, controls: Controls | None) -> bool:
     """Whether a call has a map that leads from the first step on, which the simulator can see.
 
-    A model that draws its own speckle would not lay it over a picture without any.
+    A model that draws its own speckle would not lay it over a picture without any; the view is
+    sigma-nought, and its detail a difference of decibels.
     """
     return (
         controls is not None
         and controls.request.map_strength < 1.0
         and model.radiometry.speckle == "none"
-        and model.radiometry.spacing_m is not None
+        and model.radiometry.scale == "db"
+        and model.radiometry.calibration == "sigma_nought"
+        and _spacing_m(model, controls) is not None
         and _place(controls) is not None
     )
 
@@ -84,7 +89,7 @@ def starts_from_map(model: LoadedModel, controls: Controls | None) -> bool:
 def view_of_map(model: LoadedModel, controls: Controls, seed: int) -> InitImage:
     """Speckle-free sigma-nought of the world raised over the map of a call, for one seed."""
     place = _place(controls)
-    spacing_m = model.radiometry.spacing_m
+    spacing_m = _spacing_m(model, controls)
     assert place is not None and spacing_m is not None  # starts_from_map has looked
     legend = controls.legend_of(place)
     labels = labels_of(controls.prepared[place], legend)
@@ -106,17 +111,16 @@ def save_view(view: InitImage, path: Path) -> Path:
     return path
 
 
-def labels_of(picture: FloatArray, legend: dict[str, tuple[int, ...]]) -> NDArray[np.uint8]:
+def labels_of(picture: FloatArray, legend: Mapping[str, Sequence[int]]) -> NDArray[np.uint8]:
     """Index into ``LABELS`` [rows, columns] of a prepared map [3, rows, columns] in [0, 1]."""
-    names = list(legend)
-    colours = np.array([legend[name] for name in names], np.int64)
-    pixels = np.round(picture * 255).astype(np.int64)
-    packed = (pixels[0] << 16) | (pixels[1] << 8) | pixels[2]
-    present, where = np.unique(packed, return_inverse=True)
-    parts = np.stack([present >> 16, (present >> 8) & 255, present & 255], 1)
-    nearest = ((parts[:, None] - colours[None]) ** 2).sum(2).argmin(1)
-    table = np.array([LABELS.index(names[k]) for k in nearest], np.uint8)
-    return np.asarray(table[where].reshape(packed.shape), np.uint8)
+    by_label = {LABELS.index(name): (r, g, b) for name, (r, g, b) in legend.items()}
+    return np.asarray(nearest(picture, by_label, Path("map")), np.uint8)
+
+
+def _spacing_m(model: LoadedModel, controls: Controls) -> float | None:
+    """Ground spacing that the pictures of a call were brought to."""
+    spacing_m = controls.request.numbers.get("spacing_m", model.radiometry.spacing_m)
+    return None if spacing_m is None else float(spacing_m)
 
 
 def _place(controls: Controls) -> int | None:

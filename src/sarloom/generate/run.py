@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import InputError, ModelError
+from ..memory import kept_memory
 from ..options.generate import GenerateOptions
 from .contact_sheet import save_contact_sheet
 from .control import Controls, save_previews
 from .control_request import ControlRequest, parse_request, told_looks
 from .init_image import InitImage, read_init, to_model_pixels
 from .map_start import save_view, start_of_map, starts_from_map, view_of_map
-from .memory import kept_memory
 from .prompts import clean_prompt, truncation_warning
 from .record import make_record
 from .result import GeneratedImage, display_threshold

@@ -11,7 +11,7 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from ..memory import keep_freed_memory
 
 if TYPE_CHECKING:
     from concurrent.futures import ProcessPoolExecutor
@@ -157,17 +157,6 @@ def _come_up(first: Callable[[], Any] | None = None) -> None:
     if first is not None:
         with contextlib.suppress(Exception):
             first()
-
-
-def keep_freed_memory() -> None:
-    """Let this process reuse what it frees, up to 64 MiB, instead of handing it back at once.
-
-    A tile's arrays are as large as what glibc takes for too much to keep, and getting pages anew
-    costs more than most passes over the pixels on them: up to half of the time of a tile. Freeing
-    one block of nearly 32 MiB, which is never touched, moves its limits (mallopt(3),
-    M_MMAP_THRESHOLD); other C libraries take no notice.
-    """
-    np.empty((32 << 20) - (64 << 10), np.uint8)
 
 
 def _begin() -> None:

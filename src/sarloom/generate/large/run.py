@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..memory import kept_memory
+from ...memory import kept_memory
 from . import raster
 from .decode import decoded_rows, encode_canvas
 from .denoise import Canvas, Tick, check_solver, denoise
