@@ -8,6 +8,7 @@ Scenes have seeds that no training used. Without --control-model the shipped con
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from PIL import Image, ImageDraw
 
 from sarloom.generate.control_request import ControlRequest
 from sarloom.generate.control_side import residuals
+from sarloom.generate.guidance import BY_KIND, USUAL
 from sarloom.generate.result import display_threshold
 from sarloom.generate.sample import SampleSettings, encode_prompts, sample
 from sarloom.models.control import control_folder, load_control
@@ -73,7 +75,7 @@ def main() -> None:
     model = load_model("embedded")
     place = wanted.control_model or embedded_model_path()
     control = load_control(control_folder(place), model)
-    settings = SampleSettings(wanted.steps, 5.0, "dpm++", "linear")
+    settings = SampleSettings(wanted.steps, USUAL, "dpm++", "linear")
     rows = []
     for number, kind in enumerate(wanted.scenes):
         seed = wanted.seed + number
@@ -81,7 +83,10 @@ def main() -> None:
         world = build_world(kind, seed, 512)
         truth = reflectivity(world, AIRBORNE, np.random.default_rng([seed, 11]), texture=False)
         words = captions(describe(world), np.random.default_rng([seed, 12]), 8)[0]
-        text = encode_prompts(model, f"A SAR image of {words}", "", 5.0)
+        text, plain_text = (
+            encode_prompts(model, f"A SAR image of {words}", "", guidance)
+            for guidance in (USUAL, 1)
+        )
         pictures = [grey(model, model.radiometry.to_pixel(truth.power))]
         plain = sample(model, text, settings, 512, 512, seed).numpy().mean(0)
         pictures.append(grey(model, plain))
@@ -89,8 +94,10 @@ def main() -> None:
             u = u_of(name, columns[name], 512)
             stack = control.layout.stack({name: u}, 512, 512)
             led = _Alone(control.network, stack)
+            own = replace(settings, guidance=BY_KIND.get(name, USUAL))
+            told = text if own.guidance > 1 else plain_text
             with torch.inference_mode():
-                drawn = sample(model, text, settings, 512, 512, seed, controls=led).numpy().mean(0)
+                drawn = sample(model, told, own, 512, 512, seed, controls=led).numpy().mean(0)
             shown = (u.transpose(1, 2, 0) * 255).astype(np.uint8)
             pictures += [shown[..., 0] if shown.shape[2] == 1 else shown, grey(model, drawn)]
         rows.append([Image.fromarray(one).convert("RGB").resize((256, 256)) for one in pictures])

@@ -360,6 +360,29 @@ def test_controlled_images_do_not_hang_on_their_number_and_are_made_again(
     assert f"--control sketch={picture}:0.7@0-0.6" in command and "--incidence-deg 40.0" in command
 
 
+def test_a_simulated_picture_needs_no_guidance_unless_asked(
+    tiny_models: dict[str, Path], tmp_path: Path, picture: Path
+) -> None:
+    base = tiny_models["reflectivity"]
+    layout = ControlLayout(("sketch", "simulated"), shared=True)
+    folder = str(random_control(base, tmp_path / "control", layout, light=True))
+
+    def drawn(*kinds: str, **more: Any) -> tuple[float, np.ndarray]:
+        control = tuple(f"{kind}={picture}" for kind in kinds)
+        wanted = options(base, control=control, control_model=(folder,), looks=0, **more)
+        (image,) = produce(check_request(wanted))
+        assert options_of(image.record).guidance == image.record["guidance"]
+        return image.record["guidance"], image.amplitude
+
+    guidance, usual = drawn("simulated")
+    assert guidance == 1.0
+    assert np.array_equal(drawn("simulated", guidance=1.0)[1], usual)
+    guidance, strong = drawn("simulated", guidance=5.0)
+    assert guidance == 5.0 and not np.allclose(strong, usual)
+    assert drawn("sketch")[0] == 5.0
+    assert drawn("sketch", "simulated")[0] == 1.0
+
+
 def test_info_prints_the_command_and_says_what_changed(
     shared_control: tuple[Path, Path], picture: Path, tmp_path: Path
 ) -> None:

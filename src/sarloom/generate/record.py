@@ -11,6 +11,7 @@ from .. import __version__
 from ..models.adapters import AdapterSpec
 from ..models.loaded import LoadedModel
 from ..options.generate import GenerateOptions
+from .guidance import guidance_of
 from .schedule import SAMPLERS
 
 FORMAT = 1
@@ -51,7 +52,7 @@ def make_record(
         "width": width,
         "height": height,
         "steps": options.steps,
-        "guidance": options.guidance,
+        "guidance": guidance_of(options),
         "scheduler": options.scheduler,
         "spacing": options.spacing,
         "looks": looks,

@@ -17,6 +17,7 @@ from ..options.generate import GenerateOptions
 from .contact_sheet import save_contact_sheet
 from .control import Controls, save_previews
 from .control_request import ControlRequest, parse_request, told_looks
+from .guidance import guidance_of
 from .init_image import InitImage, read_init, to_model_pixels
 from .map_start import save_view, start_of_map, starts_from_map, view_of_map
 from .prompts import clean_prompt, truncation_warning
@@ -283,7 +284,7 @@ def _produce(
     over_map = request.init is None and starts_from_map(model, controls)
     map_strength = options.map_strength if over_map else 1.0
     settings = SampleSettings(
-        options.steps, options.guidance, options.scheduler, options.spacing,
+        options.steps, guidance_of(options), options.scheduler, options.spacing,
         map_strength if over_map else options.strength,
     )  # fmt: skip
     init_sha256 = None if request.init is None else request.init.sha256
@@ -294,7 +295,7 @@ def _produce(
     with torch.inference_mode():
         if adapters is not None:
             adapters.at(0.0)  # the words are read once, with what works from the first step on
-        text = encode_prompts(model, options.prompt, options.negative, options.guidance)
+        text = encode_prompts(model, options.prompt, options.negative, settings.guidance)
         start = None if request.init is None else _start(model, request.init, width, height)
     for index in range(options.count):
         seed = options.seed + index

@@ -48,9 +48,10 @@ class GenerateOptions:
         maximum=32,
     )
     steps: int = option(20, "number of denoising steps", minimum=1, maximum=1000)
-    guidance: float = option(
-        5.0,
-        "classifier-free guidance: how strictly the image follows the words; 1 turns it off",
+    guidance: float | None = option(
+        None,
+        "classifier-free guidance: how strictly the image follows the words; 1 turns it off "
+        "(default: 5, but 1 with --control simulated)",
         minimum=0.0,
         maximum=100.0,
     )

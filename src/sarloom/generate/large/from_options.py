@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ...errors import InputError
 from ..control import prepare_all
 from ..control_request import ControlRequest, told_looks
+from ..guidance import guidance_of
 from ..save import slug
 from ..sizes import check_size
 from ..speckled import effective_looks
@@ -89,7 +90,9 @@ def _job(request: Request, model: LoadedModel, path: Path) -> SceneJob:
         record["control"] = _control_record(control, guides)
         if options.spacing_m is not None:
             record["spacing_m"] = options.spacing_m
-    settings = SampleSettings(options.steps, options.guidance, options.scheduler, options.spacing)
+    settings = SampleSettings(
+        options.steps, guidance_of(options), options.scheduler, options.spacing
+    )
     return SceneJob(
         model=model, path=path, shape=(height, width), prompt=options.prompt,
         negative=options.negative, settings=settings, seed=options.seed, looks=looks,
