@@ -12,6 +12,7 @@ from sarloom.simulate.build import MIXTURES, build_world
 from sarloom.simulate.captions import MAX_WORDS, canonical, captions, flip_words, with_domain
 from sarloom.simulate.facts import Cover, Relation, SceneFacts, Thing, describe
 from sarloom.simulate.kinds import KINDS
+from sarloom.simulate.names import NAMES
 from sarloom.simulate.prompts import HELD_OUT, MIXED_PROMPTS, PROMPTS
 from sarloom.simulate.wording import HEADS, NOUNS, NUMBERS
 
@@ -58,7 +59,7 @@ def random_facts(rng: np.random.Generator) -> SceneFacts:
 def corpus() -> list[tuple[SceneFacts, str]]:
     """Some thousand captions with their facts: invented ones and those of built worlds."""
     rng = np.random.default_rng(0)
-    facts = [random_facts(rng) for _ in range(400)]
+    facts = [random_facts(rng) for _ in range(520)]
     facts += [describe(build_world(kind, seed, 256, 0.7)) for kind in BUILT for seed in (0, 1)]
     return [(f, text) for f in facts for text in captions(f, rng, 5)]
 
@@ -114,7 +115,8 @@ def counts_in(text: str) -> list[tuple[str, str]]:
     table = {form: kind for kind, nouns in NOUNS.items() for noun in nouns for form in noun}
     forms = sorted(table, key=len, reverse=True)
     number = rf"({'|'.join(NUMBERS[1:])}|a|an|a single|many|numerous|several|dozens of|hundreds of)"
-    pattern = rf"\b{number} (?:[a-z]+-roofed |large |small |wide |narrow )?({'|'.join(forms)})\b"
+    adjective = r"(?:[a-z]+-roofed |large |small |wide |narrow )?"
+    pattern = rf"\b{number} {adjective}({'|'.join(forms)})\b(?!-| farm)"  # not 'a tank farm'
     return [(match[1], table[match[2]]) for match in re.finditer(pattern, text)]
 
 
@@ -166,8 +168,10 @@ def test_relations_are_said_the_right_way_round() -> None:
         ("forest", "farmland"), 179.2, 179.2, (Thing("field", 5, 0.8, 0.5, "right"),), (),
         (Relation("forest", "left of", "farmland"), Relation("farmland", "right of", "forest")),
     )  # fmt: skip
-    texts = captions(facts, np.random.default_rng(2), 12)
-    woods, fields = r"(a forest|woodland|woods)", r"(fields|farmland|agricultural land)"
+    texts = captions(facts, np.random.default_rng(2), 24)
+    woods, fields = (
+        rf"({'|'.join(name.bare for name in NAMES[kind])})" for kind in ("forest", "farmland")
+    )
     assert any(re.search(rf"{woods} (to|on) the left (of|and)", text) for text in texts)
     assert not any(re.search(rf"{fields} (to|on) the left", text) for text in texts)
 

@@ -10,23 +10,31 @@ from .places import COMPACT
 from .wording import DETAILED, MASS, NOUNS, PLACES, SIDES, pick
 
 _BESIDE: dict[tuple[str, str], tuple[str, ...]] = {
-    ("ship", "quay"): ("moored at", "moored along", "berthed at", "beside"),
-    ("aircraft", "terminal"): ("parked near", "parked beside", "next to"),
-    ("aircraft", "hangar"): ("parked near", "in front of", "next to"),
+    ("ship", "quay"): (
+        "moored at",
+        "moored along",
+        "berthed at",
+        "beside",
+        "tied up at",
+        "lying at",
+        "docked at",
+    ),
+    ("aircraft", "terminal"): ("parked near", "parked beside", "next to", "standing at", "at"),
+    ("aircraft", "hangar"): ("parked near", "in front of", "next to", "standing near", "outside"),
     ("vehicle", "track"): ("parked along", "beside", "standing next to"),
-    ("house", "street"): ("along", "lined up along"),
-    ("house", "road"): ("along", "lined up along"),
+    ("house", "street"): ("along", "lined up along", "lining", "facing"),
+    ("house", "road"): ("along", "lined up along", "lining", "by"),
     ("beach", "sea"): ("bordering", "along"),
     ("cliff", "sea"): ("facing", "along"),
     ("scree", "ridge"): ("beside", "along"),
 }
-_BESIDE_PLAIN = ("beside", "next to", "close to")
+_BESIDE_PLAIN = ("beside", "next to", "close to", "near", "by", "alongside", "not far from")
 CROSSING: dict[str, tuple[str, ...]] = {
-    "bridge": ("over", "crossing", "spanning"),
-    "overpass": ("over", "crossing"),
-    "river": ("crossing", "running through", "flowing through", "winding through"),
+    "bridge": ("over", "crossing", "spanning", "across"),
+    "overpass": ("over", "crossing", "spanning", "passing over"),
+    "river": ("crossing", "running through", "flowing through"),
 }
-CROSSING_PLAIN = ("crossing", "running through", "cutting through")
+CROSSING_PLAIN = ("crossing", "running through", "cutting through", "passing through")
 _PARKED = frozenset({"aircraft", "vehicle"})
 _MIXED_DETAILS = frozenset({"field", "ship", "aircraft"})
 """Kinds of which some may be named apart ('three ploughed fields' among nine)."""

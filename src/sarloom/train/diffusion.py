@@ -142,7 +142,7 @@ class DiffusionTask:
         prefix = str(rng.choice(PREFIXES[self._data.domains[index]]))
         choices = self._data.captions[index]
         # the first caption is the short one: people write short prompts
-        pick = 0 if rng.random() < 0.4 else int(rng.integers(len(choices)))
+        pick = 0 if rng.random() < 0.25 else int(rng.integers(len(choices)))
         return prefix.format(choices[pick])
 
     def _numbers(self, index: int, rng: np.random.Generator) -> Mapping[str, float]:

@@ -24,6 +24,8 @@ from ..simulate.kinds import KINDS
 from ..simulate.radar import AIRBORNE, Sensor, reflectivity
 
 SHARD = 24
+CAPTIONS = 24
+"""Sentences of a scene, so that many ways to say the same are learned."""
 TILTED_SEED = 50_000
 """Added to the seed of scenes that are each seen under their own incidence angle."""
 TILTED_DEG = (25.0, 75.0)
@@ -88,7 +90,8 @@ def make_shard(
         angles.append(sensor.incidence_angle_deg)
         pixels[k] = np.round(radiometry.to_pixel(seen.power) * 255)
         kinds.append(kind)
-        texts.append(list(captions(describe(world), np.random.default_rng([seed + index, 12]), 8)))
+        words = captions(describe(world), np.random.default_rng([seed + index, 12]), CAPTIONS)
+        texts.append(list(words))
     with write_aside(path) as aside, Path(aside).open("wb") as file:
         np.savez(
             file,
