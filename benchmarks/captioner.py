@@ -26,8 +26,8 @@ from sarloom.captions.metrics import METRICS, Corpus, NotComputed, Programs
 from sarloom.captions.score import tokenize_references
 from sarloom.captions.tokenize import tokenize_lines
 from sarloom.simulate.kinds import KINDS
-from sarloom.train.captioner_named import named_kind
-from sarloom.train.captioner_scenes import OpticalSet, SceneDraw, load_optical, make_optical
+from sarloom.train.captioner.named import named_kind
+from sarloom.train.captioner.scenes import OpticalSet, SceneDraw, load_optical, make_optical
 
 HELD_OUT = SceneDraw(seed=9_000_000, side=512, cells=512, mixture_share=0.0)
 REFERENCES = 5

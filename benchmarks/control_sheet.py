@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw
 
-from sarloom.generate.control_request import ControlRequest
-from sarloom.generate.control_side import residuals
+from sarloom.generate.control.request import ControlRequest
+from sarloom.generate.control.side import residuals
 from sarloom.generate.guidance import BY_KIND, USUAL
 from sarloom.generate.result import display_threshold
 from sarloom.generate.sample import SampleSettings, encode_prompts, sample

@@ -18,7 +18,7 @@ import torch
 from PIL import Image, ImageDraw
 from scipy import stats
 
-from sarloom.generate.control import Controls
+from sarloom.generate.control.controls import Controls
 from sarloom.generate.result import display_threshold
 from sarloom.generate.run import check_request
 from sarloom.generate.sample import SampleSettings, encode_prompts, sample

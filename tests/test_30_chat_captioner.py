@@ -12,7 +12,7 @@ from sarloom.captions.captioners import load_captioner
 from sarloom.captions.captioners.chat import first_sentence
 from sarloom.errors import InputError, ModelError
 from sarloom.tiles.store import open_tiles
-from sarloom.train.captioner_model import learn_words
+from sarloom.train.captioner.model import learn_words
 from tile_sets import run, simulated_set
 from tiny_captioners import SENTENCES, picture
 

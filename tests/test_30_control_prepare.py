@@ -13,12 +13,12 @@ from PIL import Image, ImageDraw
 from rasterio.transform import Affine
 
 from sarloom.errors import FormatError, InputError
-from sarloom.generate.control import _usual_legend
-from sarloom.generate.control_frame import Frame, read_place
-from sarloom.generate.control_picture import PrepareSettings
-from sarloom.generate.control_prepare import PREPARE
-from sarloom.generate.control_request import parse_request
-from sarloom.generate.control_segmentation import read_legend
+from sarloom.generate.control.controls import _usual_legend
+from sarloom.generate.control.frame import Frame, read_place
+from sarloom.generate.control.picture import PrepareSettings
+from sarloom.generate.control.prepare import PREPARE
+from sarloom.generate.control.request import parse_request
+from sarloom.generate.control.segmentation import read_legend
 from sarloom.models.control import ControlLayout
 from sarloom.models.control_kinds import NUMBERS, decibel_pixels
 from sarloom.options.generate import GenerateOptions
@@ -152,7 +152,7 @@ def test_a_georeferenced_picture_is_warped_to_the_models_spacing(tmp_path: Path)
     rows, columns = np.mgrid[0:200, 0:300].astype(np.float32)
     place = Affine(0.7, 0, 500_000, 0, -0.7, 5_000_000)
     path = tiff(tmp_path / "o.tif", (columns * 0.7).astype(np.float32), place, "EPSG:32633")
-    from sarloom.generate.control_frame import onto
+    from sarloom.generate.control.frame import onto
 
     found_place, shape = read_place(path)
     frame = FRAME.around(found_place, shape)
@@ -168,7 +168,7 @@ def test_degrees_become_metres(tmp_path: Path) -> None:
     lon, lat = 0.7 / (111_320 * np.cos(np.radians(60))), 0.7 / 111_320
     values = np.indices((120, 120))[1].astype(np.float32)
     path = tiff(tmp_path / "d.tif", values, Affine(lon, 0, 20, 0, -lat, 60), "EPSG:4326")
-    from sarloom.generate.control_frame import onto
+    from sarloom.generate.control.frame import onto
 
     place, shape = read_place(path)
     found = onto(values[None], place, FRAME.around(place, shape), path)[0]
@@ -179,7 +179,7 @@ def test_known_spacing_without_a_map_lies_centre_on_centre(tmp_path: Path) -> No
     values = np.zeros((96, 128), np.float32)
     values[48:, 64:] = 1.0
     path = tiff(tmp_path / "s.tif", values, Affine.scale(0.7, -0.7))
-    from sarloom.generate.control_frame import onto
+    from sarloom.generate.control.frame import onto
 
     place, shape = read_place(path)
     found = onto(values[None], place, FRAME.around(place, shape), path)[0]

@@ -268,7 +268,7 @@ def test_controls_are_embedded_in_pieces(
 
     layout = ControlLayout(("satellite",), shared=True)
     folder = random_control(tiny_models["reflectivity"], tmp_path / "control", layout)
-    from sarloom.generate.control_request import ControlModel
+    from sarloom.generate.control.request import ControlModel
 
     picture = np.random.default_rng(0).random((1, 80, 72), np.float32)
     # in double precision pieces and whole agree, whichever kernels their sizes choose

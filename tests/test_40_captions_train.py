@@ -14,7 +14,7 @@ from sarloom.cli.main import run as run_cli
 from sarloom.errors import InputError
 from sarloom.files import sha256_of
 from sarloom.options.captions_train import TrainCaptionsOptions
-from sarloom.train.captioner import train_captioner
+from sarloom.train.captioner.run import train_captioner
 from tiny_captioners import SENTENCES, picture, save_blip, save_git, save_set
 
 SPLITS = {"train": 6, "val": 2, "test": 2}

@@ -13,7 +13,7 @@ import torch
 from PIL import Image, ImageDraw
 
 from sarloom.errors import InputError, ModelError
-from sarloom.generate.control import Controls
+from sarloom.generate.control.controls import Controls
 from sarloom.generate.record import command_of, options_of
 from sarloom.generate.run import check_request, preview, produce
 from sarloom.generate.sample import SampleSettings, encode_prompts, initial_noise, sample

@@ -18,9 +18,9 @@ from sarloom.simulate.kinds import KINDS
 from sarloom.simulate.optical import optical
 from sarloom.simulate.wording import HEADS
 from sarloom.train import loop
-from sarloom.train.captioner_embedded import train_embedded_captioner
-from sarloom.train.captioner_named import named_kind
-from sarloom.train.captioner_scenes import mirrored_words
+from sarloom.train.captioner.embedded import train_embedded_captioner
+from sarloom.train.captioner.named import named_kind
+from sarloom.train.captioner.scenes import mirrored_words
 from sarloom.train.checkpoint import save_state
 
 SEED = 9_500_000

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from sarloom.generate.map_start import MapStart, labels_of
+from sarloom.generate.control.map_start import MapStart, labels_of
 from sarloom.generate.record import command_of, options_of
 from sarloom.generate.run import check_request, preview, produce
 from sarloom.models.load import load_model

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from sarloom.train.captioner_model import (
+from sarloom.train.captioner.model import (
     CaptionerSizes,
     learn_words,
     make_captioner,

@@ -15,11 +15,11 @@ from ..errors import InputError, ModelError
 from ..memory import kept_memory
 from ..options.generate import GenerateOptions
 from .contact_sheet import save_contact_sheet
-from .control import Controls, save_previews
-from .control_request import ControlRequest, parse_request, told_looks
+from .control.controls import Controls, save_previews
+from .control.map_start import save_view, start_of_map, starts_from_map, view_of_map
+from .control.request import ControlRequest, parse_request, told_looks
 from .guidance import guidance_of
 from .init_image import InitImage, read_init, to_model_pixels
-from .map_start import save_view, start_of_map, starts_from_map, view_of_map
 from .prompts import clean_prompt, truncation_warning
 from .record import make_record
 from .result import GeneratedImage, display_threshold

@@ -21,7 +21,7 @@ from .schedule import build_scheduler
 if TYPE_CHECKING:
     import torch
 
-    from .control import Controls
+    from .control.controls import Controls
 
 OnStep = Callable[[int, int], None]
 """Called after every denoising step with (steps done, steps of this image)."""

@@ -35,7 +35,7 @@ def captions_score(options: ScoreCaptionsOptions) -> None:
 
 def captions_train(options: TrainCaptionsOptions) -> Path:
     """Teach a captioner and print its report; returns the folder of the captioner."""
-    from ..train.captioner import train_captioner
+    from ..train.captioner.run import train_captioner
 
     results = train_captioner(options, console.note)
     console.say(results.text)

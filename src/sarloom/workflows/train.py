@@ -95,7 +95,7 @@ def _train_captioner(options: TrainOptions) -> Path:
     from ..options.toml import load_table
 
     recipe = load_table(CaptionerRecipe, options.recipe, options.set)
-    from ..train.captioner_embedded import train_embedded_captioner
+    from ..train.captioner.embedded import train_embedded_captioner
 
     model = train_embedded_captioner(recipe, options.out, console.note, options.workers)
     console.say(str(model))

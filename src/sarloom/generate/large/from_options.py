@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
-from ..control import prepare_all
-from ..control_request import ControlRequest, told_looks
+from ..control.controls import prepare_all
+from ..control.request import ControlRequest, told_looks
 from ..guidance import guidance_of
 from ..save import slug
 from ..sizes import check_size

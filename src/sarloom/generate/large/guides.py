@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from ...errors import InputError
 from ...models.control import LoadedControl, load_control
-from ..control import own_control, summed
-from ..control_request import ControlModel
-from ..control_side import residuals
+from ..control.controls import own_control, summed
+from ..control.request import ControlModel
+from ..control.side import residuals
 from .sources import Source
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from ... import __version__
 from ...errors import InputError
 from ...models.control_kinds import NUMBERS
 from ...options.spell import command_line
-from ..control_request import ControlModel, parse_control_model
+from ..control.request import ControlModel, parse_control_model
 from ..sizes import LARGEST_SIDE
 from ..speckled import effective_looks
 from .guides import Guides, GuideSpec

@@ -8,26 +8,20 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..models.control_kinds import KINDS
-from . import (
-    control_optical,
-    control_satellite,
-    control_segmentation,
-    control_simulated,
-    control_sketch,
-)
-from .control_frame import Frame, Place
-from .control_picture import PrepareSettings
+from ...models.control_kinds import KINDS
+from . import optical, satellite, segmentation, simulated, sketch
+from .frame import Frame, Place
+from .picture import PrepareSettings
 
 FloatArray = NDArray[np.float32]
 Prepare = Callable[[Path, Place, Frame, PrepareSettings], FloatArray]
 """A file, how it lies, the grid wanted and settings -> pixels in [0, 1], [channels, h, w]."""
 
 PREPARE: dict[str, Prepare] = {
-    "sketch": control_sketch.prepare,
-    "segmentation": control_segmentation.prepare,
-    "optical": control_optical.prepare,
-    "satellite": control_satellite.prepare,
-    "simulated": control_simulated.prepare,
+    "sketch": sketch.prepare,
+    "segmentation": segmentation.prepare,
+    "optical": optical.prepare,
+    "satellite": satellite.prepare,
+    "simulated": simulated.prepare,
 }
 assert set(PREPARE) == set(KINDS)

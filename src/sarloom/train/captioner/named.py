@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..simulate.wording import HEADS
+from ...simulate.wording import HEADS
 
 _ARTICLE = re.compile(r"^(?:an?|the) ")
 _PHRASES: tuple[tuple[str, str], ...] = tuple(

@@ -19,19 +19,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ..files import write_aside
-from ..simulate.extrude import extruded
-from ..simulate.materials import LABELS
-from ..simulate.radar import AIRBORNE, Sensor, reflectivity
-from .control_segmentation import nearest
-from .init_image import InitImage, to_model_pixels
-from .result import display_threshold
+from ...files import write_aside
+from ...simulate.extrude import extruded
+from ...simulate.materials import LABELS
+from ...simulate.radar import AIRBORNE, Sensor, reflectivity
+from ..init_image import InitImage, to_model_pixels
+from ..result import display_threshold
+from .segmentation import nearest
 
 if TYPE_CHECKING:
     import torch
 
-    from ..models.loaded import LoadedModel
-    from .control import Controls
+    from ...models.loaded import LoadedModel
+    from .controls import Controls
 
 FloatArray = NDArray[np.float32]
 

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ..models.control_kinds import decibel_pixels
-from .control_frame import Frame, Place, onto
-from .control_picture import PrepareSettings
-from .init_image import read_init
+from ...models.control_kinds import decibel_pixels
+from ..init_image import read_init
+from .frame import Frame, Place, onto
+from .picture import PrepareSettings
 
 FloatArray = NDArray[np.float32]
 

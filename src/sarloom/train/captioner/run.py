@@ -8,22 +8,22 @@ from typing import Any
 
 import torch
 
-from .. import __version__
-from ..captions.captioners import find_captioner
-from ..captions.captioners.base import BeamCaptioner, device_of, load_model
-from ..captions.captioners.locate import CaptionerFiles, locate_captioner
-from ..captions.metrics import Programs
-from ..captions.metrics.meteor import find_jar
-from ..errors import InputError
-from ..files import sha256_of, write_aside
-from ..libraries import quiet_transformers
-from ..options.captions_train import TrainCaptionsOptions
-from ..options.table import as_plain
-from .captioner_report import Results, score_captioner
-from .captioner_sets import AnnotatedExamples, read_sets
-from .captioner_task import CaptionerTask
-from .captioner_watch import Enough, Rule, Watcher
-from .loop import LoopSettings, Report, run
+from ... import __version__
+from ...captions.captioners import find_captioner
+from ...captions.captioners.base import BeamCaptioner, device_of, load_model
+from ...captions.captioners.locate import CaptionerFiles, locate_captioner
+from ...captions.metrics import Programs
+from ...captions.metrics.meteor import find_jar
+from ...errors import InputError
+from ...files import sha256_of, write_aside
+from ...libraries import quiet_transformers
+from ...options.captions_train import TrainCaptionsOptions
+from ...options.table import as_plain
+from ..loop import LoopSettings, Report, run
+from .report import Results, score_captioner
+from .sets import AnnotatedExamples, read_sets
+from .task import CaptionerTask
+from .watch import Enough, Rule, Watcher
 
 PRECISIONS = {"no": "float32", "bf16": "bfloat16", "fp16": "float16"}
 FREE = {"device", "meteor_jar", "checkpoint_every", "patience", "out"}

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import InputError, ModelError
-from ..models.control import FILE_NAME, control_folder
-from ..models.control_kinds import KINDS, NUMBERS
-from .control_frame import Place, read_place
-from .control_picture import PrepareSettings
+from ...errors import InputError, ModelError
+from ...models.control import FILE_NAME, control_folder
+from ...models.control_kinds import KINDS, NUMBERS
+from .frame import Place, read_place
+from .picture import PrepareSettings
 
 if TYPE_CHECKING:
-    from ..models.loaded import LoadedModel
-    from ..options.generate import GenerateOptions
+    from ...models.loaded import LoadedModel
+    from ...options.generate import GenerateOptions
 
 SPEC = re.compile(
     r"(?P<kind>\w+)=(?P<file>.+?)(?::(?P<weight>\d*\.?\d+))?"
@@ -62,7 +62,7 @@ class ControlRequest:
     spacing_m: float | None = None
     """Of pictures that do not say it."""
     side: str = "guided"
-    """Half of the guidance that pictures lead, as of :func:`.control_side.residuals`."""
+    """Half of the guidance that pictures lead, as of :func:`.side.residuals`."""
     map_strength: float = 1.0
     """Share of the steps drawn over the simulator's view of a map; 1 starts from noise."""
 

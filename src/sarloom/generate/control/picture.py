@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import FormatError
-from .init_image import TIFF_SUFFIXES
+from ...errors import FormatError
+from ..init_image import TIFF_SUFFIXES
 
 FloatArray = NDArray[np.float32]
 STRETCH = (2.0, 98.0)

@@ -9,12 +9,12 @@ from typing import Any
 
 from PIL import Image, UnidentifiedImageError
 
-from ..captions.annotations import TRAIN, VALIDATION, Annotated, Annotations, read_annotations
-from ..captions.captioners.base import pixels_of
-from ..captions.folder import match_folder
-from ..errors import FormatError, InputError
-from .captioner_task import Batch
-from .loop import Draw
+from ...captions.annotations import TRAIN, VALIDATION, Annotated, Annotations, read_annotations
+from ...captions.captioners.base import pixels_of
+from ...captions.folder import match_folder
+from ...errors import FormatError, InputError
+from ..loop import Draw
+from .task import Batch
 
 
 @dataclass(frozen=True)

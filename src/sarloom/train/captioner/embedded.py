@@ -18,15 +18,16 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn import functional
 
-from ..errors import InputError
-from ..files import write_aside
-from ..libraries import quiet_transformers
-from ..options.captioner_recipe import CaptionerRecipe
-from ..options.table import as_plain
-from ..simulate.kinds import KINDS
-from ..simulate.materials import LABELS
-from .captioner_model import CaptionerSizes, learn_words, make_captioner, make_processor
-from .captioner_scenes import (
+from ...errors import InputError
+from ...files import write_aside
+from ...libraries import quiet_transformers
+from ...options.captioner_recipe import CaptionerRecipe
+from ...options.table import as_plain
+from ...simulate.kinds import KINDS
+from ...simulate.materials import LABELS
+from ..loop import Draw, LoopSettings, Report, run
+from .model import CaptionerSizes, learn_words, make_captioner, make_processor
+from .scenes import (
     GRID,
     OpticalSet,
     SceneDraw,
@@ -34,8 +35,7 @@ from .captioner_scenes import (
     make_optical,
     mirrored_words,
 )
-from .captioner_task import Batch, CaptionerTask
-from .loop import Draw, LoopSettings, Report, run
+from .task import Batch, CaptionerTask
 
 PLACE_WORDS = ("left", "right", "upper", "lower", "top", "bottom", "above", "below")
 

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..captions.annotations import TEST, VALIDATION
-from ..captions.captioners.base import Captioner
-from ..captions.metrics import Programs
-from ..captions.metrics.meteor import kept_program
-from ..captions.score import Report as Score
-from ..captions.score import score_files
-from ..files import write_aside
-from .captioner_sets import CaptionedImages
-from .captioner_watch import caption_all
-from .loop import Report
+from ...captions.annotations import TEST, VALIDATION
+from ...captions.captioners.base import Captioner
+from ...captions.metrics import Programs
+from ...captions.metrics.meteor import kept_program
+from ...captions.score import Report as Score
+from ...captions.score import score_files
+from ...files import write_aside
+from ..loop import Report
+from .sets import CaptionedImages
+from .watch import caption_all
 
 COLUMNS = ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "CIDEr", "METEOR", "ROUGE-L")
 """In the order of the paper's Table 1."""

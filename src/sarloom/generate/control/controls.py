@@ -16,19 +16,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError, ModelError
-from ..files import sha256_of, write_aside
-from ..models.control import LoadedControl, control_folder, load_control
-from ..models.control_kinds import NUMBERS
-from ..models.locate import locate_model
-from .control_frame import Frame
-from .control_request import ControlModel, ControlRequest
-from .control_side import residuals
+from ...errors import InputError, ModelError
+from ...files import sha256_of, write_aside
+from ...models.control import LoadedControl, control_folder, load_control
+from ...models.control_kinds import NUMBERS
+from ...models.locate import locate_model
+from .frame import Frame
+from .request import ControlModel, ControlRequest
+from .side import residuals
 
 if TYPE_CHECKING:
     import torch
 
-    from ..models.loaded import LoadedModel, TextCondition
+    from ...models.loaded import LoadedModel, TextCondition
 
 FloatArray = NDArray[np.float32]
 
@@ -244,7 +244,7 @@ def prepare_all(
     InputError, FormatError
         If a picture cannot be used.
     """
-    from .control_prepare import PREPARE
+    from .prepare import PREPARE
 
     spacing = request.numbers.get("spacing_m", model.radiometry.spacing_m)
     frame = Frame(width, height, None if spacing is None else float(spacing))
@@ -260,8 +260,8 @@ def prepare_all(
 
 def _usual_legend() -> dict[str, tuple[int, int, int]]:
     """The simulator's classes in their order, for networks that name none."""
-    from ..simulate.maps import LEGEND
-    from ..simulate.materials import LABELS
+    from ...simulate.maps import LEGEND
+    from ...simulate.materials import LABELS
 
     return {label: LEGEND[label] for label in LABELS}
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import FormatError, InputError
-from .control_frame import Frame, Place, onto
-from .control_picture import PrepareSettings, read_colours
+from ...errors import FormatError, InputError
+from .frame import Frame, Place, onto
+from .picture import PrepareSettings, read_colours
 
 FloatArray = NDArray[np.float32]
 LEAST_CONTRAST = 0.1

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import FormatError, InputError
-from .init_image import LARGEST_PIXELS, TIFF_SUFFIXES
+from ...errors import FormatError, InputError
+from ..init_image import LARGEST_PIXELS, TIFF_SUFFIXES
 
 FloatArray = NDArray[np.float32]
 LEAST_COVERED = 0.98

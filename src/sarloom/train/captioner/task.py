@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
-from .loop import Draw, Group
+from ..loop import Draw, Group
 
 IGNORED = -100
 """Label of what is not learned: padding."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import torch
 
-    from ..models.loaded import TextCondition
+    from ...models.loaded import TextCondition
 
 
 def residuals(

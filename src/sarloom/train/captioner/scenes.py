@@ -18,14 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..files import write_aside
-from ..simulate.build import MIXTURES, build_world
-from ..simulate.captions import captions, flip_words
-from ..simulate.facts import describe
-from ..simulate.kinds import KINDS
-from ..simulate.maps import segmentation
-from ..simulate.materials import LABELS
-from ..simulate.optical import optical
+from ...files import write_aside
+from ...simulate.build import MIXTURES, build_world
+from ...simulate.captions import captions, flip_words
+from ...simulate.facts import describe
+from ...simulate.kinds import KINDS
+from ...simulate.maps import segmentation
+from ...simulate.materials import LABELS
+from ...simulate.optical import optical
 
 SHARD = 24
 GRID = 8

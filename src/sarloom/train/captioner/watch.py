@@ -11,15 +11,15 @@ from typing import Any
 
 import torch
 
-from ..captions.annotations import VALIDATION, Annotated
-from ..captions.captioners.base import BeamCaptioner, pixels_of
-from ..captions.metrics import Corpus, Programs
-from ..captions.metrics.cider import cider
-from ..captions.score import tokenize_references
-from ..captions.tokenize import tokenize_lines
-from .captioner_sets import CaptionedImages
-from .captioner_task import Batch, CaptionerTask
-from .loop import Report
+from ...captions.annotations import VALIDATION, Annotated
+from ...captions.captioners.base import BeamCaptioner, pixels_of
+from ...captions.metrics import Corpus, Programs
+from ...captions.metrics.cider import cider
+from ...captions.score import tokenize_references
+from ...captions.tokenize import tokenize_lines
+from ..loop import Report
+from .sets import CaptionedImages
+from .task import Batch, CaptionerTask
 
 AT_ONCE = 16
 Save = Callable[[Path], None]

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from .control_frame import Frame, Place, onto
-from .control_picture import PrepareSettings, read_colours
+from .frame import Frame, Place, onto
+from .picture import PrepareSettings, read_colours
 
 FloatArray = NDArray[np.float32]
 

@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import FormatError, InputError
-from .control_frame import Frame, Place, onto
-from .control_picture import PrepareSettings, read_colours
-from .init_image import TIFF_SUFFIXES
+from ...errors import FormatError, InputError
+from ..init_image import TIFF_SUFFIXES
+from .frame import Frame, Place, onto
+from .picture import PrepareSettings, read_colours
 
 FloatArray = NDArray[np.float32]
 Entry = int | tuple[int, int, int]
