@@ -1,7 +1,8 @@
 """A small network that names scene kinds in radar images; it learns from simulated scenes only.
 
 It looks at 4 x 4 multilooked decibels (128 x 128 of a 512 x 512 scene), so fine speckle does not
-decide. Every kind has its own yes/no output: a mixture shows two.
+decide. Every kind has its own yes/no output: a mixture shows two. One judge names the kind that a
+scene was built as, another says what a scene shows (``scene_contents``).
 """
 
 from __future__ import annotations
@@ -107,14 +108,28 @@ def wobbled(x: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
     return functional.grid_sample(x, grid, padding_mode="reflection", align_corners=True)
 
 
-def train_judge(power: NDArray[np.float32], kinds: list[str], seed: int = 0) -> Judge:
+def train_judge(
+    power: NDArray[np.float32],
+    wanted: NDArray[np.float32],
+    counts: NDArray[np.float32] | None = None,
+    seed: int = 0,
+) -> Judge:
     """Train on mean powers of simulated scenes, with fresh 16-look speckle in every epoch.
 
     Half of the images are softened and six in ten have bent outlines, as drawn images have.
+
+    Parameters
+    ----------
+    power : float32 array, shape (n, rows, columns)
+    wanted : float32 array, shape (n, kinds)
+        1 for what the judge shall say yes to.
+    counts : float32 array, shape (n, kinds), optional
+        0 where it may say either.
     """
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    network, wanted = make_network(), targets(kinds)
+    network = make_network()
+    counts = np.ones_like(wanted) if counts is None else counts
     steps, batch = EPOCHS * (len(power) // 32), 32
     optimiser = torch.optim.AdamW(network.parameters(), 2e-3, weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, total_steps=steps)
@@ -131,7 +146,7 @@ def train_judge(power: NDArray[np.float32], kinds: list[str], seed: int = 0) -> 
         soft = functional.avg_pool2d(functional.pad(x_t, (1, 1, 1, 1), "replicate"), 3, 1)
         x_t = torch.where(torch.from_numpy(rng.random((batch, 1, 1, 1)) < 0.5), soft, x_t)
         loss = functional.binary_cross_entropy_with_logits(
-            network(x_t), torch.from_numpy(wanted[chosen])
+            network(x_t), torch.from_numpy(wanted[chosen]), torch.from_numpy(counts[chosen])
         )
         optimiser.zero_grad()
         loss.backward()
