@@ -73,6 +73,42 @@ def test_woods_have_crowns_and_no_edge_sticks_out() -> None:
     assert height[:, 60].max() < 3.5
 
 
+def test_rock_rises_from_its_edge_and_has_bright_and_dark_sides() -> None:
+    rock = LABELS.index("rock")
+    labels = np.full((SIDE, SIDE), GRASS, np.uint8)
+    labels[40:216, 40:216] = rock
+    world = extruded(labels, SPACING_M, seed=1)
+    height = world.height_m[world.visible]
+    assert height[labels == GRASS].max() == 0
+    assert abs(height[40, 40:216]).max() < 1.0  # level with the ground along the edge
+    inner = height[90:166, 90:166]
+    assert 5 < inner.mean() < 22
+    seen = reflectivity(world, AIRBORNE, np.random.default_rng(0), texture=False).power
+    flat = world.height_m.copy()
+    world.height_m[:] = 0
+    plain = reflectivity(world, AIRBORNE, np.random.default_rng(0), texture=False).power
+    world.height_m[:] = flat
+    spread_db = [np.log10(one[90:166, 90:166] + 1e-9).std() * 10 for one in (seen, plain)]
+    assert spread_db[0] > 3 * max(spread_db[1], 1.0)
+
+
+def test_a_bridge_stands_above_the_water_with_bright_sides() -> None:
+    labels = np.full((SIDE, SIDE), WATER, np.uint8)
+    labels[118:138] = LABELS.index("bridge")
+    world = extruded(labels, SPACING_M, seed=2)
+    height_m = float(world.height_m[world.visible][128, 100])
+    assert 2.0 <= height_m <= 5.0
+    side_m = SIDE * SPACING_M
+    # beside the map lies its mirror image
+    seen_lamps = [one for one in world.reflectors if 0 < one.x_m < side_m and 0 < one.y_m < side_m]
+    assert 4 <= len(seen_lamps) <= 40  # two sides of 90 m, one every 12 m on average
+    for lamp in seen_lamps:
+        from_side = min(abs(lamp.y_m / SPACING_M - 118.5), abs(lamp.y_m / SPACING_M - 137.5))
+        assert from_side < 0.01 and lamp.z_m == pytest.approx(height_m)
+    seen = reflectivity(world, AIRBORNE, np.random.default_rng(0), texture=False).power
+    assert seen[116:140].max() > 100 * np.median(seen[126:130])
+
+
 def test_a_prepared_map_gives_its_labels_back() -> None:
     labels = block_map()
     picture = np.asarray(segmentation_image(labels).convert("RGB"), np.float32) / 255

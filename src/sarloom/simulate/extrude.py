@@ -15,17 +15,23 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from .materials import CODE, LABELS
-from .world import WallFoot, World
+from .world import Reflector, WallFoot, World
 
 FloatArray = NDArray[np.float32]
 MARGIN_M = 60.0
 """Ground beside the map that is made up (mirrored), so that what stands there may cast shadows."""
 CROWN_M = 4.0
 """Mean distance between trees of a wood."""
-ROCK_M, ROCK_HEIGHT_M = 2.5, 1.5
-"""Correlation length and standard deviation of the height of rock."""
+ROCK_SLOPE, ROCK_TOP_M = 0.5, 20.0
+"""Rock rises from its edge by this slope, so high at the most."""
+ROCK_M: tuple[tuple[float, float], ...] = ((15.0, 6.0), (4.0, 1.2), (1.2, 0.4))
+"""Ridges, crags and ledges on it: correlation length and standard deviation of height."""
 _WALL_DB = -10.0
 _METAL_DB = -3.0
+_DECK_DB = -6.0
+LAMPS_M = 12.0
+"""Distance of lamps and other corners along the sides of a bridge."""
+_LAMP_DBSM = (4.0, 12.0)
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,7 @@ RISES: dict[str, Rise] = {
     "vehicle": Rise(1.5, 2.8, 0.0, _METAL_DB),
     "aircraft": Rise(2.5, 4.5),
     "container": Rise(2.6, 5.2, 0.0, _METAL_DB),
+    "bridge": Rise(2.0, 5.0, 0.0, _DECK_DB),
 }
 MATERIALS_OF: dict[str, tuple[str, ...]] = {
     "bare": ("bare_soil",),
@@ -96,6 +103,7 @@ def extruded(labels: NDArray[np.uint8], spacing_m: float, seed: int) -> World:
     material = np.zeros(wide.shape, np.uint8)
     height = np.zeros(wide.shape, np.float32)
     feet: list[WallFoot] = []
+    lamps: list[Reflector] = []
     for number in np.unique(wide):
         label = LABELS[number]
         mask = wide == number
@@ -107,16 +115,18 @@ def extruded(labels: NDArray[np.uint8], spacing_m: float, seed: int) -> World:
             tall = (1.0, 2.0) if label == "scrub" else (6.0, 13.0)
             height[mask] = _crowns(mask, spacing_m, tall, rng)[mask]
         elif label == "rock":
-            height[mask] = _relief(mask.shape, spacing_m, rng)[mask]
+            height[mask] = _relief(mask, spacing_m, rng)[mask]
         elif (rise := RISES.get(label)) is not None:
             tops = _tops(pieces, count, rise, spacing_m, rng)
             height[mask] = tops[pieces[mask]]
             if rise.wall_db is not None:
                 feet += _walls(mask, height, spacing_m, margin, rise.wall_db)
+            if label == "bridge":
+                lamps += _lamps(mask, height, spacing_m, margin, rng)
     flat = np.zeros(wide.shape, np.float32)
     return World(
         "map", seed, spacing_m, (margin, margin), flat, height, material,
-        np.full(wide.shape, np.nan, np.float32), flat.copy(), wall_feet=feet,
+        np.full(wide.shape, np.nan, np.float32), flat.copy(), reflectors=lamps, wall_feet=feet,
     )  # fmt: skip
 
 
@@ -146,10 +156,39 @@ def _crowns(
     return np.asarray(np.where(mask, top, 0.0), np.float32)
 
 
-def _relief(shape: tuple[int, int], spacing_m: float, rng: np.random.Generator) -> FloatArray:
-    """Heights of broken ground: facets of some metres, bright towards the radar and dark behind."""
-    rough = ndimage.gaussian_filter(rng.standard_normal(shape), ROCK_M / spacing_m)
-    return np.asarray(rough * (ROCK_HEIGHT_M / max(float(rough.std()), 1e-9)), np.float32)
+def _relief(mask: NDArray[np.bool_], spacing_m: float, rng: np.random.Generator) -> FloatArray:
+    """Heights of rock, which is what stands out: a map says where it lies, not that it is steep.
+
+    On flat ground rock looks like a wood; what tells it are slopes, bright towards the radar, and
+    the shadows behind ridges. Everything is level with the ground at the edge.
+    """
+    edge_m = ndimage.distance_transform_edt(mask) * spacing_m
+    height = np.minimum(ROCK_SLOPE * edge_m, ROCK_TOP_M)
+    for length_m, deviation_m in ROCK_M:
+        rough = ndimage.gaussian_filter(rng.standard_normal(mask.shape), length_m / spacing_m)
+        rough *= deviation_m / max(float(rough.std()), 1e-9)
+        height += rough * np.minimum(edge_m / length_m, 1.0)
+    return np.asarray(height, np.float32)
+
+
+def _lamps(
+    mask: NDArray[np.bool_],
+    height: FloatArray,
+    spacing_m: float,
+    margin: int,
+    rng: np.random.Generator,
+) -> list[Reflector]:
+    """Corners that shine along the outline of bridges, about ``LAMPS_M`` apart."""
+    outline = mask & ~ndimage.binary_erosion(mask)
+    taken = outline & (rng.random(mask.shape) < spacing_m / LAMPS_M)
+    rows, columns = np.nonzero(taken)
+    return [
+        Reflector(
+            (column - margin + 0.5) * spacing_m, (row - margin + 0.5) * spacing_m,
+            float(height[row, column]), float(rng.uniform(*_LAMP_DBSM)),
+        )
+        for row, column in zip(rows.tolist(), columns.tolist(), strict=True)
+    ]  # fmt: skip
 
 
 def _walls(
