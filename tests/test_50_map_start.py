@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 import torch
 from PIL import Image
 
+from sarloom import workflows
 from sarloom.generate.control.map_start import MapStart, labels_of
+from sarloom.generate.large import from_options
 from sarloom.generate.record import command_of, options_of
 from sarloom.generate.run import check_request, preview, produce
 from sarloom.models.load import load_model
@@ -201,3 +205,42 @@ def test_another_start_or_a_late_map_leaves_the_view_out(map_file: Path, tmp_pat
     Image.fromarray(np.full((SIDE, SIDE), 90, np.uint8)).save(grey)
     given = ask(map_file, init=grey)
     assert next(produce(check_request(given), model)).record["control"]["map_strength"] == 1.0
+
+
+def test_a_scene_beyond_one_piece_starts_from_its_map_too(tmp_path: Path) -> None:
+    """At strength 0 nothing is denoised, and what the autoencoder lost is laid over: the view."""
+    labels = np.full((64, 1040), GRASS, np.uint8)
+    labels[20:40, 300:360] = BUILDING
+    labels[:, 900:] = WATER
+    segmentation_image(labels).save(tmp_path / "map.png")
+    files = workflows.generate(
+        ask(
+            tmp_path / "map.png", size="1040x64", map_strength=0.0, looks=0, out=tmp_path / "out",
+            steps=4,
+        )
+    )  # fmt: skip
+    with rasterio.open(files[0]) as opened:
+        power = opened.read(1) ** 2
+    model = load_model("embedded")
+    rng = np.random.default_rng(np.random.SeedSequence(4, spawn_key=(16,)))
+    view = reflectivity(extruded(labels, SPACING_M, 4), AIRBORNE, rng, texture=False).power
+    least, most = (
+        10 ** (level / 10) for level in (model.radiometry.low_db, model.radiometry.high_db)
+    )
+    np.testing.assert_allclose(power, np.clip(view, least, most), rtol=2e-3)
+    record = json.loads(files[-1].read_text())
+    assert record["control"]["map_strength"] == 0.0
+    assert "--map-strength 0.0" in command_of(record)
+
+
+def test_a_scene_too_large_for_its_map_says_that_it_starts_from_noise(
+    map_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(from_options, "MAP_SIDE", 1024)
+    settings = {"size": "1040x16", "steps": 1, "guidance": 1.0, "out": tmp_path}
+    files = workflows.generate(ask(map_file, **settings))
+    assert "start from noise" in capsys.readouterr().err
+    assert json.loads(files[-1].read_text())["control"]["map_strength"] == 1.0

@@ -126,7 +126,7 @@ class GenerateOptions:
     map_strength: float = option(
         0.3,
         "where a segmentation map leads, the image starts from the simulator's view of heights "
-        "raised over the map: 0 keeps that view, 1 starts from noise; not beyond 1024 pixels",
+        "raised over the map: 0 keeps that view, 1 starts from noise; up to 4096 pixels",
         minimum=0.0,
         maximum=1.0,
     )

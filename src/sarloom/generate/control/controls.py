@@ -109,7 +109,7 @@ class Controls:
 
     def legend_of(self, number: int) -> dict[str, tuple[int, ...]]:
         """Classes and colours that a picture of the call was prepared with."""
-        legend = self.networks[number].layout.legend or _usual_legend()
+        legend = self.networks[number].layout.legend or usual_legend()
         return {name: tuple(colour) for name, colour in legend.items()}
 
     def doubts(self, model: LoadedModel) -> list[str]:
@@ -252,13 +252,13 @@ def prepare_all(
         frame = frame.around(place, shape)
     prepared = []
     for spec, legend, (place, _) in zip(request.specs, legends, request.places, strict=True):
-        wanted = legend or _usual_legend()
+        wanted = legend or usual_legend()
         settings = dataclasses.replace(request.settings, wanted=wanted)
         prepared.append(PREPARE[spec.kind](spec.file, place, frame, settings))
     return prepared
 
 
-def _usual_legend() -> dict[str, tuple[int, int, int]]:
+def usual_legend() -> dict[str, tuple[int, int, int]]:
     """The simulator's classes in their order, for networks that name none."""
     from ...simulate.maps import LEGEND
     from ...simulate.materials import LABELS

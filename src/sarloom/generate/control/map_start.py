@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from ...models.loaded import LoadedModel
     from .controls import Controls
+    from .request import ControlRequest
 
 FloatArray = NDArray[np.float32]
 
@@ -52,8 +53,7 @@ class MapStart:
 
     def give_back(self, pixels: torch.Tensor, strength: float) -> torch.Tensor:
         """A finished image in [0, 1], [3, height, width], with that detail."""
-        share = min(1.0, (1.0 - strength) / (1.0 - FULL_DETAIL))
-        return (pixels + share * self.lost).clamp(0.0, 1.0)
+        return (pixels + detail_share(strength) * self.lost).clamp(0.0, 1.0)
 
 
 def start_of_map(model: LoadedModel, controls: Controls, seed: int) -> MapStart:
@@ -70,34 +70,63 @@ def start_of_map(model: LoadedModel, controls: Controls, seed: int) -> MapStart:
 
 
 def starts_from_map(model: LoadedModel, controls: Controls | None) -> bool:
-    """Whether a call has a map that leads from the first step on, which the simulator can see.
+    """Whether a call has a map that an image starts from (``leading_map``)."""
+    return controls is not None and _leading(model, controls) is not None
+
+
+def leading_map(
+    model: LoadedModel, request: ControlRequest, legends: Sequence[Mapping[str, Any]]
+) -> int | None:
+    """Number of the picture that is a map which leads from the first step on, and which the
+    simulator can see; None if there is none, or images start from noise.
 
     A model that draws its own speckle would not lay it over a picture without any; the view is
     sigma-nought, and its detail a difference of decibels.
     """
-    return (
-        controls is not None
-        and controls.request.map_strength < 1.0
-        and model.radiometry.speckle == "none"
-        and model.radiometry.scale == "db"
-        and model.radiometry.calibration == "sigma_nought"
-        and _spacing_m(model, controls) is not None
-        and _place(controls) is not None
-    )
+    radiometry = model.radiometry
+    if (
+        request.map_strength >= 1.0
+        or (radiometry.speckle, radiometry.scale) != ("none", "db")
+        or radiometry.calibration != "sigma_nought"
+        or _spacing_m(model, request) is None
+    ):
+        return None
+    for number, spec in enumerate(request.specs):
+        leads = spec.kind == "segmentation" and spec.start == 0.0 and spec.weight > 0.0
+        if leads and set(legends[number]) <= set(LABELS):
+            return number
+    return None
 
 
 def view_of_map(model: LoadedModel, controls: Controls, seed: int) -> InitImage:
     """Speckle-free sigma-nought of the world raised over the map of a call, for one seed."""
-    place = _place(controls)
-    spacing_m = _spacing_m(model, controls)
-    assert place is not None and spacing_m is not None  # starts_from_map has looked
-    legend = controls.legend_of(place)
-    labels = labels_of(controls.prepared[place], legend)
-    told = controls.request.numbers.get("incidence_angle_deg", AIRBORNE.incidence_angle_deg)
+    place = _leading(model, controls)
+    assert place is not None  # starts_from_map has looked
+    picture = controls.prepared[place]
+    return view_of(picture, controls.legend_of(place), model, controls.request, seed)
+
+
+def view_of(
+    picture: FloatArray,
+    legend: Mapping[str, Sequence[int]],
+    model: LoadedModel,
+    request: ControlRequest,
+    seed: int,
+) -> InitImage:
+    """The same of a prepared map [3, rows, columns] in the colours of ``legend``."""
+    spacing_m = _spacing_m(model, request)
+    assert spacing_m is not None  # leading_map has looked
+    labels = labels_of(picture, legend)
+    told = request.numbers.get("incidence_angle_deg", AIRBORNE.incidence_angle_deg)
     sensor = Sensor(incidence_angle_deg=float(told))
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(16,)))
     seen = reflectivity(extruded(labels, spacing_m, seed), sensor, rng, texture=False)
     return InitImage(seen.power, calibrated=True, sha256="")
+
+
+def detail_share(strength: float) -> float:
+    """How much of what the autoencoder lost is laid over an image of a strength."""
+    return min(1.0, (1.0 - strength) / (1.0 - FULL_DETAIL))
 
 
 def save_view(view: InitImage, path: Path) -> Path:
@@ -117,16 +146,12 @@ def labels_of(picture: FloatArray, legend: Mapping[str, Sequence[int]]) -> NDArr
     return np.asarray(nearest(picture, by_label, Path("map")), np.uint8)
 
 
-def _spacing_m(model: LoadedModel, controls: Controls) -> float | None:
+def _spacing_m(model: LoadedModel, request: ControlRequest) -> float | None:
     """Ground spacing that the pictures of a call were brought to."""
-    spacing_m = controls.request.numbers.get("spacing_m", model.radiometry.spacing_m)
+    spacing_m = request.numbers.get("spacing_m", model.radiometry.spacing_m)
     return None if spacing_m is None else float(spacing_m)
 
 
-def _place(controls: Controls) -> int | None:
-    """Number of the first picture that is such a map."""
-    for number, spec in enumerate(controls.request.specs):
-        leads = spec.kind == "segmentation" and spec.start == 0.0 and spec.weight > 0.0
-        if leads and set(controls.legend_of(number)) <= set(LABELS):
-            return number
-    return None
+def _leading(model: LoadedModel, controls: Controls) -> int | None:
+    legends = [controls.legend_of(number) for number in range(len(controls.request.specs))]
+    return leading_map(model, controls.request, legends)

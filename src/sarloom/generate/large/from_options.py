@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
-from ..control.controls import prepare_all
+from ..control.controls import prepare_all, usual_legend
+from ..control.map_start import detail_share, leading_map, view_of
 from ..control.request import ControlRequest, told_looks
 from ..guidance import guidance_of
 from ..save import slug
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 LARGE_SIDE = 1024
 """Longest side in pixels that is still drawn in one piece."""
+MAP_SIDE = 4096
+"""Longest side of a scene that starts from the simulator's view of its map, which lies in memory
+while it is made."""
 
 
 def is_large(size: tuple[int, int] | None) -> bool:
@@ -67,6 +71,11 @@ def make_scenes(
         job = _job(dataclasses.replace(request, options=one), model, folder / f"{name}.tif")
         for doubt in job.guides.doubts() if job.guides is not None else ():
             on_warning(doubt)
+        if job.start is None and _leading(model, request.control, job.guides) is not None:
+            on_warning(
+                f"scenes beyond {MAP_SIDE} pixels start from noise, not from the simulator's view "
+                "of the map, which is followed less"
+            )
         yield make_scene(job, tick)
 
 
@@ -83,22 +92,26 @@ def _job(request: Request, model: LoadedModel, path: Path) -> SceneJob:
     looks = effective_looks(options.looks, model.radiometry, False, "looks" in model.number_names)
     record = make_record(options, model, width, height, looks, None, specs)
     record |= {"seed": options.seed, "scene": {"stride": options.stride}}
-    guides = None
+    guides, start, strength = None, None, 1.0
     control = told_looks(request.control, model, options.looks)
     if control:
         guides = _guides(model, control, width, height, path)
-        record["control"] = _control_record(control, guides)
+        if max(width, height) <= MAP_SIDE:
+            start = _map_start(model, control, guides, width, height, path, options.seed)
+        strength = 1.0 if start is None else options.map_strength
+        record["control"] = _control_record(control, guides, strength)
         if options.spacing_m is not None:
             record["spacing_m"] = options.spacing_m
     settings = SampleSettings(
-        options.steps, guidance_of(options), options.scheduler, options.spacing
+        options.steps, guidance_of(options), options.scheduler, options.spacing, strength
     )
     return SceneJob(
         model=model, path=path, shape=(height, width), prompt=options.prompt,
         negative=options.negative, settings=settings, seed=options.seed, looks=looks,
         stride=options.stride, record=record, guides=guides,
         adapters=Adapters(model, specs) if specs else None,
-        place=_plain_place(record["spacing_m"]),
+        place=_plain_place(record["spacing_m"]), start=start,
+        detail=0.0 if start is None else detail_share(strength),
     )  # fmt: skip
 
 
@@ -141,7 +154,41 @@ def _guides(
     return guides
 
 
-def _control_record(request: ControlRequest, guides: Guides) -> dict[str, Any]:
+def _leading(model: LoadedModel, request: ControlRequest, guides: Guides | None) -> int | None:
+    """Number of the map that a scene could start from."""
+    if guides is None:
+        return None
+    legends = [one.layout.legend or usual_legend() for one in guides.networks]
+    return leading_map(model, request, legends)
+
+
+def _map_start(
+    model: LoadedModel,
+    request: ControlRequest,
+    guides: Guides,
+    width: int,
+    height: int,
+    path: Path,
+    seed: int,
+) -> Source | None:
+    """The simulator's view of a call's map as pixels to start from; None without such a map."""
+    number = _leading(model, request, guides)
+    if number is None:
+        return None
+    legend = guides.networks[number].layout.legend or usual_legend()
+
+    def view() -> Source:
+        picture = guides.specs[number].source.read(slice(0, height), slice(0, width))
+        seen = view_of(picture, legend, model, request, seed)
+        file = path.with_name(path.stem + ".part") / "view.npy"
+        held = np.lib.format.open_memmap(file, "w+", np.float32, (1, height, width))
+        held[0] = model.radiometry.to_pixel(seen.power)
+        return ArraySource(held)
+
+    return LazySource(view)
+
+
+def _control_record(request: ControlRequest, guides: Guides, map_strength: float) -> dict[str, Any]:
     """As the record of a small image has it."""
     from ...files import sha256_of
 
@@ -162,7 +209,7 @@ def _control_record(request: ControlRequest, guides: Guides) -> dict[str, Any]:
         "numbers": dict(request.numbers),
         "scale": settings.scale,
         "side": request.side,
-        "map_strength": 1.0,
+        "map_strength": map_strength,
         "spacing_m": request.spacing_m,
         "legend": None
         if settings.legend is None

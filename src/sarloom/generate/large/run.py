@@ -26,6 +26,8 @@ from .speckle import speckled_power
 from .state import Work
 
 if TYPE_CHECKING:
+    import torch
+
     from ...models.adapters import Adapters
     from ...models.loaded import LoadedModel
     from ..sample import SampleSettings
@@ -59,6 +61,8 @@ class SceneJob:
     adapters: Adapters | None = None
     start: Source | None = None
     """Pixels of the model to start from."""
+    detail: float = 0.0
+    """Share of what the autoencoder loses of ``start`` that is laid over the scene."""
     level: Level | None = None
     like: Likeness | None = None
     """Measured images whose tones and width of speckle the scene shall have."""
@@ -131,12 +135,26 @@ def _draw(job: SceneJob, work: Work, tick: Tick) -> None:
     height, width = job.shape
     after = work.rows
     strips = decoded_rows(job.model, latents, canvas.largest, overlap, after)
+    lost = _lost(job, start, canvas.largest, overlap, after)
     for row, pixel in strips:
         keep = pixel[: max(0, height - row), :width]
+        if job.detail and len(keep):
+            keep = np.clip(keep + np.float32(job.detail) * next(lost)[: len(keep), :width], 0, 1)
         if len(keep):
             raster.write_block(path, job.model.radiometry.to_power(keep), row)
         work.save_rows(min(height, row + len(pixel)))
         tick(min(height, row + len(pixel)), height, "decoding")
+
+
+def _lost(
+    job: SceneJob, start: torch.Tensor | None, window: int, overlap: int, after: int
+) -> Iterator[FloatArray]:
+    """What the autoencoder lost of the start, in pixels, strip by strip as the scene is decoded."""
+    if start is None or job.start is None:
+        return
+    for row, pixel in decoded_rows(job.model, start, window, overlap, after):
+        rows, columns = slice(row, row + len(pixel)), slice(0, pixel.shape[1])
+        yield job.start.read(rows, columns)[0] - pixel
 
 
 def _detect(job: SceneJob, work: Work, tick: Tick) -> dict[str, Any]:
