@@ -124,7 +124,7 @@ class GenerateOptions:
         choices=("guided", "both"),
     )
     map_strength: float = option(
-        0.3,
+        0.2,
         "where a segmentation map leads, the image starts from the simulator's view of heights "
         "raised over the map: 0 keeps that view, 1 starts from noise; up to 4096 pixels",
         minimum=0.0,
