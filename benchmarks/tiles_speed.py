@@ -9,8 +9,8 @@ Parquet shards, without any hash: the least that leaves tiles on disk. `cut` add
 to `bare`: power, rejection, looks, affine and footprint. `build` is the whole command, with its
 hashes of the file and of every tile, its tone, and Parquet shards on disk. All run
 in turn in one process, `repeats` times; medians are printed. The file is read once before, so that
-nobody pays for the disk. With one worker `build` hashes the file, and writes shards, in
-threads beside; with two, this process is one of them.
+nobody pays for the disk. One worker is one core: with one, `build` hashes, cuts, hashes again and
+writes in one thread, and only waits for the disk in another; with two, this process is one of them.
 
 `bare` and `bare, stored` run in processes of their own with the settings that any script has;
 `tuned` are the same two where freed memory is kept and GDAL gets 256 MB, as `build` sets it for

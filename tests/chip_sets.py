@@ -72,7 +72,7 @@ def _row(number: int, power: np.ndarray, looks: float | None, split: str) -> Row
             "group": name,
             "acquisition": name,
             "source": "tests",
-            "source_sha256": "0" * 64,
+            "source_blake3": "0" * 64,
             "split": split,
             "synthetic": True,
         }

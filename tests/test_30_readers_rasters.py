@@ -24,6 +24,7 @@ from sarloom.archive import registry
 from sarloom.archive.description import KEYS
 from sarloom.archive.facts import look_azimuth_deg
 from sarloom.archive.ground import AffineGround, FittedGround, corners_of
+from sarloom.archive.raster import Conversion, Quantity, RasterFile, RasterPixels
 from sarloom.archive.readers.capella import azimuth_from_ecef
 from sarloom.archive.registry import find_products, open_scenes
 from sarloom.archive.safety import MAX_WINDOW_PIXELS
@@ -263,6 +264,75 @@ def test_nodata_and_masks_are_nan(tmp_path: Path) -> None:
         raster.write_mask(np.tile(np.uint8(255) * (np.arange(60) >= 20), (40, 1)))
     power = only(tmp_path / "m.tif").pixels.power(*WHOLE)
     assert np.isnan(power[:, :20]).all() and (power[:, 20:] == 49).all()
+
+
+@pytest.mark.parametrize("nodata", [None, 0.0, 7.0, -3.0])
+@pytest.mark.parametrize("quantity", ["amplitude", "intensity", "db", "complex"])
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "uint16", "float32", "float64"])
+def test_quick_ways_give_what_asking_every_pixel_gives(
+    tmp_path: Path, dtype: str, quantity: Quantity, nodata: float | None
+) -> None:
+    """Windows with and without holes, zeros, signs and numbers beyond any radar."""
+    rng = np.random.default_rng(5)
+    plain = rng.integers(1, 90, (40, 60)).astype(dtype)
+    odd: list[float] = [0, 7]
+    if dtype != "uint8" and dtype != "uint16":
+        odd += [-3]
+    if dtype.startswith("float"):
+        odd += [np.nan, np.inf, -np.inf, 1e25, 5e3]
+    unsigned = dtype.startswith("u")
+    if (quantity == "complex" and not dtype.startswith("float")) or (unsigned and nodata == -3):
+        pytest.skip("no such file")
+    for number in (None, *odd):
+        values = plain.copy()
+        if number is not None:
+            values[3, 5] = number
+        stored = values.astype(np.result_type(dtype, np.complex64)) * (1 + 1j)
+        path = write_tiff(
+            tmp_path / "a.tif", stored if quantity == "complex" else values, nodata=nodata
+        )
+        with rasterio.open(path) as raster:
+            kept = raster.read(1)
+        valid = np.isfinite(kept) & (True if nodata is None else kept != nodata)
+        for also, measured in ((None, valid), (7, valid & (kept != 7))):
+            conversion = Conversion(quantity, factor=0.5, nodata=also)
+            slow = answer(conversion.power, path, kept, measured)
+            quick = answer(RasterPixels(RasterFile(path), 1, conversion).power, *WHOLE)
+            # not array_equal, which cannot compare texts
+            np.testing.assert_array_equal(quick, slow, str(number))
+
+
+def answer(function: Any, *given: Any) -> Any:
+    """What a function gives, or the message of its error."""
+    try:
+        with np.errstate(invalid="ignore"):
+            return function(*given)
+    except FormatError as error:
+        return str(error)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "float32", "float64", "complex64"])
+def test_windows_are_the_same_however_the_file_is_laid_out(tmp_path: Path, dtype: str) -> None:
+    rng = np.random.default_rng(2)
+    bands = rng.integers(0, 100, (2, 150, 170)).astype(dtype)
+    tiles = {"tiled": True, "blockxsize": 32, "blockysize": 48}
+    for profile in (
+        {}, {"blockysize": 7}, tiles, {**tiles, "interleave": "pixel"},
+        {**tiles, "interleave": "band"}, {**tiles, "compress": "deflate"},
+        {**tiles, "BIGTIFF": "YES"}, {**tiles, "ENDIANNESS": "BIG"}, {**tiles, "sparse_ok": True},
+    ):  # fmt: skip
+        if "sparse_ok" in profile:
+            bands[:, 48:96, 32:64] = 0
+        path = write_tiff(tmp_path / "a.tif", bands, **profile)
+        file = RasterFile(path)
+        for _ in range(12):
+            top, left = rng.integers(0, 140), rng.integers(0, 160)
+            part = (
+                slice(int(top), int(rng.integers(top + 1, 151))),
+                slice(int(left), int(rng.integers(left + 1, 171))),
+            )
+            for band in (1, 2):
+                assert np.array_equal(file.read(band, *part), bands[band - 1][part]), profile
 
 
 def test_negative_amplitudes_are_refused_and_noise_below_zero_is_zero(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from sarloom.sar.tone import AmplitudeTone, DecibelTone, Tone
 from sarloom.tiles.ledger import Ledger, UnitResult, key_of
 from sarloom.tiles.png import grey16_png, picture_png, png_pixels
 from sarloom.tiles.rows import radar_columns, satellite_columns
-from sarloom.tiles.schema import COLUMNS, complete, picture, tile_hash
+from sarloom.tiles.schema import COLUMNS, IMAGES, complete, picture, tile_hash
 from sarloom.tiles.store import open_tiles, row_amplitude
 from sarloom.tiles.tone import AmplitudeSums, ToneRule, decode, encode, measure, set_tone
 
@@ -331,6 +331,48 @@ def test_pictures_come_back_whether_few_or_none_have_them(tmp_path: Path) -> Non
         assert opened.read().to_pylist() == rows
         assert [opened.metadata.row_group(i).num_rows for i in range(3)] == [4, 4, 2]
         assert write_shard(rows, tmp_path / "again.parquet").read_bytes() == path.read_bytes()
+
+
+def test_columns_are_what_arrow_makes_of_rows_and_load_no_pandas(tmp_path: Path) -> None:
+    """Whatever is null, empty, not ASCII, before 1970 or not a number."""
+    import subprocess
+    import sys
+
+    from sarloom.tiles.columns import arrow_column
+    from sarloom.tiles.schema import arrow, arrow_schema
+
+    pa = arrow()
+    kinds = {field.type for field in arrow_schema() if field.name not in IMAGES}
+    values: dict[Any, list[Any]] = {
+        pa.string(): ["", "Müller", None, "山 \U0001f6f0", "\0"],
+        pa.float64(): [0.1, -0.0, None, float("inf"), 5e-324, 2],
+        pa.int64(): [-(2**63), 2**63 - 1, None, 0],
+        pa.bool_(): [True, None, False, True],
+        pa.timestamp("us", tz="UTC"): [
+            datetime(1969, 12, 31, 23, 59, 59, 999_999, UTC),
+            None,
+            datetime.max.replace(tzinfo=UTC),
+        ],
+        pa.list_(pa.string()): [["a", ""], [], None, ["é", None]],
+        pa.list_(pa.float64()): [[1.5], None, [], [float("-inf"), None, 3]],
+    }  # fmt: skip
+    assert kinds == set(values)
+    for kind, held in values.items():
+        for part in (held, held[:1], [None] * 9, held * 5, []):
+            made = arrow_column(part, kind)
+            made.validate(full=True)
+            assert made.equals(pa.array(part, kind)), kind
+    assert np.isnan(arrow_column([float("nan")], pa.float64())[0].as_py())
+    code = (
+        "import sys; from pathlib import Path; import test_30_store as t;"
+        "from sarloom.tiles.shard import write_shard;"
+        "write_shard([t.row(1), t.row(2)], Path(sys.argv[1])); assert 'pandas' not in sys.modules"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "a.parquet")],
+        cwd=Path(__file__).parent, check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
 
 
 def test_only_what_gets_smaller_is_compressed(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sarloom.tiles import resample
 from sarloom.tiles.cut import read_cell
 from sarloom.tiles.grid import plan_grid
-from sarloom.tiles.resample import area_average, looks_gain
+from sarloom.tiles.resample import area_average, copied, looks_gain
 from tile_scenes import ArrayPixels, band_limited, decibels, enl, make_scene
 
 
@@ -35,6 +35,24 @@ def test_quarter_metre_to_one_metre() -> None:
     assert tile.looks == pytest.approx(16.0)
     assert np.allclose(tile.power, blocks(scene.pixels.image, 4), rtol=1e-5)
     assert tile.method.startswith("multilook 4 x 4")
+
+
+@pytest.mark.parametrize("holes", ["none", "some", "all", "clipped"])
+@pytest.mark.parametrize("known", [None, 1.0])
+def test_copies_tell_of_a_tile_what_averages_over_one_pixel_do(
+    holes: str, known: float | None
+) -> None:
+    power = speckle((64, 48), 8)
+    if holes == "clipped":
+        np.minimum(power, np.float32(1.0), out=power)
+    elif holes != "none":
+        power[: 10 if holes == "some" else 64] = np.nan
+    edges = np.arange(65.0), np.arange(49.0)
+    wanted = area_average(lambda r, c: power[r, c], *edges, saturation_power=known)
+    found = copied(power, known)
+    assert np.array_equal(found.power, wanted.power, equal_nan=True)
+    told = [(one.valid, one.saturated, one.top) for one in (found, wanted)]
+    assert told[0] == pytest.approx(told[1]) and (told[0][2] is None) == (holes in ("some", "all"))
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 What may come of a damaged file: the product is refused, tiles are left out with a reason, or the
 tiles are those of the sound file. Overwritten bytes in uncompressed pixels are pixels like any
-other to every library; then only these pixels may differ, and the tile's ``source_sha256`` tells.
+other to every library; then only these pixels may differ, and the tile's ``source_blake3`` tells.
 A change of metadata that leaves a valid product makes another product, which the hash tells too.
 With checksums beside a product nothing else than refusal or the sound tiles is allowed.
 
@@ -71,7 +71,7 @@ def build(product: Product, out: Path) -> Tiles:
         place = (row["polarization"], row["row"], row["column"])
         amplitude[place] = row_amplitude(row)
         threshold[place] = row["threshold"]
-        columns[place] = {name: row[name] for name in (*PLAIN, "source_sha256")}
+        columns[place] = {name: row[name] for name in (*PLAIN, "source_blake3")}
     return Tiles(amplitude, threshold, columns, manifest["rejected"], manifest["skipped"])
 
 
@@ -220,7 +220,7 @@ def verdict(product: Product, sound: Tiles, pristine: Product, damaged: Any, out
         assert missing == 0 or reasons >= missing or found.skipped, "tiles lost without a reason"
         return "same" if missing == 0 else "tiles left out"
     told = all(
-        found.columns[p]["source_sha256"] != sound.columns[p]["source_sha256"] for p in places
+        found.columns[p]["source_blake3"] != sound.columns[p]["source_blake3"] for p in places
     )
     if not same_words:
         # a sidecar is no part of an image's hash; what it changed stands in the tiles' columns

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -21,12 +22,13 @@ import rasterio
 import rasterio.crs
 import rasterio.warp
 import shapely
+from blake3 import blake3
 from rasterio.transform import Affine
 from rasterio.windows import Window
 
 from sarloom.archive.registry import open_scenes
 from sarloom.cli.main import run
-from sarloom.errors import FormatError, InputError
+from sarloom.errors import FormatError, InputError, MissingExtraError
 from sarloom.files import sha256_of
 from sarloom.options.tiles import BuildTilesOptions
 from sarloom.sar.tone import AmplitudeTone
@@ -222,8 +224,8 @@ def test_a_changed_file_of_a_safe_folder_makes_other_tiles(tmp_path: Path) -> No
     product.raw.file.write_bytes(bytes(data))  # as long as before
     build(tmp_path / "set", product.path, **settings)
     after = rows_of(tmp_path / "set")
-    assert {row["source_sha256"] for row in before}.isdisjoint(
-        row["source_sha256"] for row in after
+    assert {row["source_blake3"] for row in before}.isdisjoint(
+        row["source_blake3"] for row in after
     )
     assert [row["image"] for row in before] != [row["image"] for row in after]
 
@@ -241,6 +243,56 @@ def test_a_product_that_is_not_what_its_checksum_says_is_refused(
     product.raw.file.write_bytes(bytes(data))
     with pytest.raises(InputError, match="came with it: damaged or changed"):
         build(tmp_path / "bad", product.path, **settings)
+
+
+def test_sources_are_named_by_their_blake3(tmp_path: Path) -> None:
+    """Of a file that of its bytes; of a folder that of the names and hashes of its files."""
+    path = scene(tmp_path / "a.tif")
+    build(tmp_path / "one", path)
+    digest = blake3(path.read_bytes()).hexdigest()
+    assert {row["source_blake3"] for row in rows_of(tmp_path / "one")} == {digest}
+    assert {row["source_sha256"] for row in rows_of(tmp_path / "one")} == {None}
+    manifest = json.loads((tmp_path / "one" / MANIFEST).read_text())
+    assert manifest["format_version"] == 3
+    assert [one["source_blake3"] for one in manifest["acquisitions"]] == [digest]
+    product = make_product("sentinel1 grd", tmp_path / "product")
+    build(tmp_path / "two", product.path, spacing_m=f"{product.spacing_m}", size=32)
+    listed = [
+        [one.relative_to(product.path).as_posix(), blake3(one.read_bytes()).hexdigest()]
+        for one in sorted(product.path.rglob("*"))
+        if one.is_file()
+    ]
+    whole = blake3(json.dumps(sorted(listed)).encode()).hexdigest()
+    assert {row["source_blake3"] for row in rows_of(tmp_path / "two")} == {whole}
+
+
+@pytest.mark.parametrize("library", ["blake3", "pyarrow"])
+def test_what_is_not_installed_is_said_before_anything_is_cut(
+    tmp_path: Path, library: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = scene(tmp_path / "a.tif")
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(MissingExtraError, match=rf"{library}.*pip install 'sarloom\[archive\]'"):
+        build(tmp_path / "set", path)
+    assert not list(tmp_path.glob("set/data/*"))
+
+
+def test_one_worker_spends_the_time_of_one_thread(tmp_path: Path) -> None:
+    """Whatever runs beside it only waits for the disk."""
+    if not hasattr(resource, "RUSAGE_THREAD"):
+        pytest.skip("this system counts no time by thread")
+    path = scene(tmp_path / "a.tif", 2048, tiled=True, blockxsize=256, blockysize=256)
+    words: dict[str, Any] = {"size": 256, "tiles_per_shard": 8, "tone_sample": 8}
+    build(tmp_path / "warm", path, **words)  # libraries load in threads of their own
+    asked = resource.RUSAGE_SELF, resource.RUSAGE_THREAD
+    before = [resource.getrusage(one) for one in asked]
+    build(tmp_path / "set", path, **words)
+    after = [resource.getrusage(one) for one in asked]
+    everything, ours = (
+        sum(getattr(b, name) - getattr(a, name) for name in ("ru_utime", "ru_stime"))
+        for a, b in zip(before, after, strict=True)
+    )
+    assert everything > 0.05 and everything - ours < 0.15 * everything
 
 
 # -- scales, overlap, rejection ------------------------------------------------------------------

@@ -24,10 +24,11 @@ from sarloom.tiles.physics import (
     speckle_blocks,
 )
 from sarloom.tiles.png import grey16_png, png_pixels
+from sarloom.tiles.recolumn import rewrite_columns
 from sarloom.tiles.schema import IMAGES, Row, footer_hash, picture
 from sarloom.tiles.shard import write_shard
 from sarloom.tiles.store import open_tiles, row_picture
-from tile_sets import built_set, edit_rows, run, simulated_set
+from tile_sets import as_format_2, built_set, edit_rows, run, simulated_set
 
 IMAGE_NAMES = tuple(name for name in IMAGES if name != "satellite")  # of a grid of its own
 
@@ -150,10 +151,50 @@ def test_sets_of_the_first_format_are_read_and_checked(copy: Path) -> None:
     path.write_bytes(data)
     (found,) = errors(copy)
     assert path.name in found.text and "SHA-256" in found.text
-    manifest["format_version"] = 3
+    manifest["format_version"] = 4
     (copy / "manifest.json").write_text(json.dumps(manifest))
-    with pytest.raises(FormatError, match="version 3"):
+    with pytest.raises(FormatError, match="version 4"):
         open_tiles(copy)
+
+
+def test_sets_of_the_second_format_are_read_checked_and_rewritten(copy: Path) -> None:
+    sources = [row["source_blake3"] for row in open_tiles(copy)]
+    as_format_2(copy)
+    assert errors(copy) == [] and None not in sources
+    whole = open_tiles(copy).columns()
+    assert whole["source_sha256"] == sources and set(whole["source_blake3"]) == {None}
+    assert rewrite_columns(copy, lambda row: {"text": f"A SAR image of {row['id']}"}) == len(
+        sources
+    )
+    assert errors(copy) == []
+    for row, source in zip(open_tiles(copy), sources, strict=True):
+        assert row["text"].endswith(row["id"]) and row["source_sha256"] == source
+    out = copy.with_name("exported")
+    assert run("tiles", "export", copy, "--to", "imagefolder", "--out", out) == 0
+    told = "".join(one.read_text() for one in out.rglob("metadata.jsonl"))
+    assert all(f'"source_sha256": "{one}"' in told for one in sources)
+    for command in ("view", "stats"):
+        assert run("tiles", command, copy) == 0
+
+
+def test_a_set_of_an_older_format_is_not_built_over_unasked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = as_format_2(built_set(tmp_path / "set"))
+    words = json.loads((folder / "manifest.json").read_text())["settings"]["build"]
+    before = list(open_tiles(folder))
+    again = [
+        "tiles", "build", "--sar", *words["sar"], "--optical", *words["optical"],
+        "--spacing-m", "1", "--size", "64", "--split", "0.34,0.33,0.33", "--workers", "1",
+        "--out", folder,
+    ]  # fmt: skip
+    capsys.readouterr()
+    assert run(*again) == 2
+    said = capsys.readouterr().err
+    assert "format_version 1 or 2 there, 3 asked" in said and "--replace" in said
+    assert list(open_tiles(folder)) == before and errors(folder) == []
+    assert run(*again, "--replace") == 0 and errors(folder) == []
+    assert {row["source_sha256"] for row in open_tiles(folder)} == {None}
 
 
 def test_an_edited_row_with_its_old_hash_is_found(copy: Path) -> None:

@@ -98,6 +98,25 @@ def edit_rows(folder: Path, change: Callable[[Row], None], *, rehash: bool) -> N
     seal(folder, manifest)
 
 
+def as_format_2(folder: Path) -> Path:
+    """Make a set what version 2 of the format would have been: sources known by SHA-256."""
+    import pyarrow.parquet as pq
+
+    def older(row: Row) -> None:
+        row["source_sha256"], row["source_blake3"] = row["source_blake3"], None
+
+    edit_rows(folder, older, rehash=True)
+    for path in (folder / "data").iterdir():
+        pq.write_table(pq.read_table(path).drop_columns("source_blake3"), path, row_group_size=4)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    seal(folder, {**manifest, "format_version": 2})
+    begun = folder / ".units" / "settings.json"
+    settings = json.loads(begun.read_text())
+    assert settings.pop("format_version") == 3
+    write_json(begun, settings)
+    return folder
+
+
 def _in(row: Row, path: Path) -> bool:
     import pyarrow.parquet as pq
 

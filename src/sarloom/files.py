@@ -20,18 +20,28 @@ def write_aside(path: Path) -> Iterator[Path]:
     The rename is atomic, so a reader sees the old file or the new one, never half of it. If the
     block raises, the temporary file is removed and ``path`` is left as it was.
     """
-    handle, name = tempfile.mkstemp(prefix=".", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    aside = Path(name)
+    aside = aside_of(path)
     try:
         yield aside
-        with aside.open("rb") as written:
-            os.fsync(written.fileno())
-        aside.chmod(0o666 & ~_umask())
-        aside.replace(path)
+        put_in_place(aside, path)
     except BaseException:
         aside.unlink(missing_ok=True)
         raise
+
+
+def aside_of(path: Path) -> Path:
+    """A new, empty, hidden file beside ``path``, for ``put_in_place``."""
+    handle, name = tempfile.mkstemp(prefix=".", suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    return Path(name)
+
+
+def put_in_place(aside: Path, path: Path) -> None:
+    """Wait until a written file is on disk, then let it take the place of ``path``."""
+    with aside.open("rb") as written:
+        os.fsync(written.fileno())
+    aside.chmod(0o666 & ~_umask())
+    aside.replace(path)
 
 
 WEIGHTS = Path(__file__).resolve().parent / "weights"

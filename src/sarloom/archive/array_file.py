@@ -94,8 +94,8 @@ class ArrayFile:
             window = array[band - 1, rows, columns]
             return np.array(window, window.dtype.newbyteorder("="))
 
-    def has_data(
-        self, band: int, values: NDArray[Any], rows: slice, columns: slice
-    ) -> NDArray[Any]:
-        """Every finite number is data."""
-        return np.asarray(np.isfinite(values))
+    def measured(
+        self, band: int, rows: slice, columns: slice
+    ) -> tuple[NDArray[Any], NDArray[Any] | None]:
+        """The same; every finite number is data."""
+        return self.read(band, rows, columns), None

@@ -118,8 +118,7 @@ class BuildTilesOptions:
     tiles_per_shard: int = option(64, "most tiles in one Parquet file", minimum=1, maximum=4096)
     workers: int = option(
         0,
-        "processes side by side, the main one among them; 0 for one per processor core; tiles are "
-        "the same",
+        "processor cores to use, a process each; 0 for all; tiles are the same",
         minimum=0,
     )
     replace: bool = option(False, "throw away tiles made with other settings in the same folder")

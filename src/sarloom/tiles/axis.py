@@ -52,6 +52,17 @@ class Axis:
         corners, metres = self.nodes
         return np.asarray(np.interp(self.start + self.spacing_m * output, metres, corners))
 
+    def pixels(self, first: int, count: int, flip: bool) -> slice | None:
+        """Source pixels that ``count`` output pixels copy, in the file's order if it is flipped;
+        None where they are not whole pixels one by one within the image."""
+        if self.method != "copy" or self.nodes is not None:
+            return None
+        low = (self.count - self.start - first - count) if flip else self.start + first
+        whole = round(low)
+        if abs(low - whole) > 1e-6 or not 0 <= whole <= self.count - count:
+            return None
+        return slice(whole, whole + count)
+
     def usable(self, margin: float) -> float:
         """Output pixels that fit when ``margin`` source pixels are kept at both ends."""
         if self.nodes is None:

@@ -24,6 +24,8 @@ from .cut import Limits, TileData, judge, read_cell
 from .ledger import Ledger, UnitResult, key_of, run_units
 from .pair import OpticalMatch, OpticalSource, pair_optical
 from .rows import box_of, saturated_share, tile_row
+from .schema import arrow
+from .sources import hasher
 from .split import Blocks, Ground, shares, split_acquisitions
 from .survey import (
     Acquisition,
@@ -74,7 +76,7 @@ class Piece:
         one = self.acquisition
         told = [list(self.told.captions)] if self.told.captions else []
         return [
-            str(one.path), one.sha256, one.described, one.identifier, one.grid,
+            str(one.path), one.digest, one.described, one.identifier, one.grid,
             tone_columns(self.tone), self.split, self.start, self.stop, *told,
         ]  # fmt: skip
 
@@ -133,12 +135,15 @@ def build_tiles(
     InputError
         If nothing can be cut, or the folder cannot be used. Single products that cannot be read are
         left out and listed in the manifest.
+    MissingExtraError
+        If what hashes sources or writes tiles is not installed.
     """
     if not products:
         raise InputError(f"--sar {' '.join(map(str, options.sar))}: no radar product there")
     fractions = shares(options.split)
     for path in products:
-        told_of(path)  # what is wrong there is said before long work
+        told_of(path)  # what is wrong there is said before long work, and so is what is missing
+    hasher()
     # GDAL's own default is a twentieth of the memory for each process
     os.environ.setdefault("GDAL_CACHEMAX", _GDAL_CACHE_MB)
     ledger = Ledger(options.out)
@@ -147,13 +152,11 @@ def build_tiles(
         ledger.open({"build": settings}, options.replace)
         cutting = cutting_of(options)
         workers.start(_size(products) // _BYTES_PER_WORKER, partial(open_scenes, products[0]))
+        arrow()  # while they come up
         survey = merged(
             _steps(
                 survey_product,
-                [
-                    SurveyJob(path, open_scenes, cutting, options.tone_sample, ledger)
-                    for path in products
-                ],
+                [SurveyJob(path, open_scenes, cutting, ledger) for path in products],
                 workers,
                 progress,
                 "looking at products",
@@ -263,7 +266,7 @@ def _tones(
             {
                 "name": one.name,
                 "source": str(one.path),
-                "source_sha256": one.sha256,
+                "source_blake3": one.digest,
                 "grid": one.grid,
                 "notes": list(one.notes),
                 "tone": {k: v for k, v in tone_columns(tones[one.name]).items() if v is not None},

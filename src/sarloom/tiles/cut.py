@@ -16,6 +16,7 @@ from .resample import (
     Averaged,
     Band,
     area_average,
+    copied,
     highest,
     intensity,
     interpolate_complex,
@@ -29,8 +30,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from numpy.typing import NDArray
+
     from ..records import ComplexArray, FloatArray, PowerArray, Scene
     from .axis import Axis
+    from .orient import Orientation
     from .place import Affine
 
 _PROOF_ROWS = 8
@@ -154,9 +158,10 @@ def _surely_rich(power: PowerArray, enough: float) -> bool:
     nothing. Speckle of up to ten looks is told by this at the usual limit.
     """
     rows = power[::2]
-    mean_power = float(rows.mean())
+    mean_power = float(np.add.reduce(rows, axis=0).mean()) / len(rows)  # a third of `mean`'s time
     some = np.sqrt(power[:: 2 * _PROOF_ROWS])
-    apart = float(some.var()) * some.size / rows.size
+    some -= some.mean()
+    apart = float(np.square(some, out=some).sum()) / rows.size
     # a thousandth for rounding; false where there is a NaN
     return apart > enough**2 * mean_power * 1.001
 
@@ -216,6 +221,12 @@ def _read_aligned(scene: Scene, grid: TileGrid, cell: Cell) -> Averaged:
     """Power on the tile's grid, still in the order of the file."""
     flips = (grid.orientation.flip_rows, grid.orientation.flip_columns)
     axes = [grid.rows, grid.columns]
+    top = scene.extra.get("saturation_power")
+    down = grid.rows.pixels(cell.top, grid.size, flips[0])
+    across = grid.columns.pixels(cell.left, grid.size, flips[1])
+    if down is not None and across is not None and grid.size**2 <= MAX_BLOCK_PIXELS:
+        window = (across, down) if grid.orientation.transpose else (down, across)
+        return copied(scene.pixels.power(*window), top)
     edges = []
     for axis, flip, first in zip(axes, flips, (cell.top, cell.left), strict=True):
         along = np.clip(axis.edges(first, grid.size), 0.0, axis.count)
@@ -226,7 +237,6 @@ def _read_aligned(scene: Scene, grid: TileGrid, cell: Cell) -> Averaged:
     if any(axis.method == "sinc" for axis in axes):
         return _interpolated(scene, axes, edges)
     nearest = (axes[0].method == "nearest", axes[1].method == "nearest")
-    top = scene.extra.get("saturation_power")
     return area_average(scene.pixels.power, edges[0], edges[1], nearest, top)
 
 
@@ -340,7 +350,6 @@ def _shifted(transform: Affine, cell: Cell) -> Affine:
 def _own(scene: Scene, grid: TileGrid, cell: Cell) -> Affine:
     """The scene's own affine, carried over to the tile's pixels."""
     assert scene.transform is not None
-    scene_matrix = np.array([*scene.transform, 0.0, 0.0, 1.0]).reshape(3, 3)
     place = np.array(
         [
             [grid.columns.factor, 0.0, grid.columns.start + grid.columns.factor * cell.left],
@@ -348,9 +357,18 @@ def _own(scene: Scene, grid: TileGrid, cell: Cell) -> Affine:
             [0.0, 0.0, 1.0],
         ]
     )
-    found = scene_matrix @ grid.orientation.matrix(scene.shape) @ place
-    a, b, c, d, e, f = (float(v) for v in found[:2].ravel())
+    found = _oriented(scene.transform, grid.orientation, scene.shape) @ place
+    a, b, c, d, e, f = found[:2].ravel().tolist()
     return a, b, c, d, e, f
+
+
+@lru_cache(maxsize=8)
+def _oriented(
+    transform: Affine, orientation: Orientation, shape: tuple[int, int]
+) -> NDArray[np.float64]:
+    """From corner coordinates of the oriented image to the map, as a 3 x 3 matrix."""
+    whole = np.array([*transform, 0.0, 0.0, 1.0]).reshape(3, 3)
+    return whole @ orientation.matrix(shape)
 
 
 def _range_azimuth(scene: Scene, grid: TileGrid, transform: Affine | None) -> float | None:

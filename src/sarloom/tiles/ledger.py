@@ -13,6 +13,7 @@ import contextlib
 import hashlib
 import json
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -21,18 +22,18 @@ from typing import Any, Protocol
 
 from .. import __version__
 from ..errors import InputError
-from ..files import write_aside
+from ..files import aside_of, put_in_place, write_aside
 from .schema import Row, footer_hash, shard_hash, tile_hash
-from .shard import write_shard
+from .shard import write_rows
 from .workers import Workers
 
 DATA = "data"
 UNITS = ".units"
 MANIFEST = "manifest.json"
 FORMAT = "sarloom-tiles"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 """1: the manifest keeps a SHA-256 of each shard's file; 2: one over the hashes of its tiles
-and one of its footer."""
+and one of its footer; 3: sources are known by their BLAKE3."""
 SPLITS = ("train", "validation", "test")
 
 
@@ -49,6 +50,16 @@ class UnitResult:
     def reject(self, reason: str) -> None:
         """Count one tile that is left out."""
         self.rejected[reason] = self.rejected.get(reason, 0) + 1
+
+
+@dataclass(frozen=True)
+class Written:
+    """A unit whose shards are written, but not yet known to be on disk."""
+
+    key: str
+    entry: dict[str, Any]
+    asides: tuple[tuple[Path, Path], ...]
+    """Where each shard is, and where it belongs."""
 
 
 class Unit(Protocol):
@@ -72,7 +83,7 @@ class Ledger:
     folder: Path
 
     def open(self, settings: Mapping[str, Any], replace: bool = False) -> None:
-        """Make the folder, or go on in it if it was begun with the same settings.
+        """Make the folder, or go on in it if it was begun with the same settings and format.
 
         Raises
         ------
@@ -80,12 +91,15 @@ class Ledger:
             If the folder holds something else, or tiles with other settings.
         """
         begun = self.folder / UNITS / "settings.json"
+        settings = {"format_version": FORMAT_VERSION, **settings}
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._drop_leftovers()
             found = json.loads(begun.read_text("utf-8")) if begun.is_file() else None
             if found is None and any(self.folder.iterdir()) and not (self.folder / UNITS).is_dir():
                 raise InputError(f"--out {self.folder} holds other files: choose an empty folder")
+            if found is not None:
+                found.setdefault("format_version", "1 or 2")  # which did not say it here
             if found is not None and found != settings:
                 holds_tiles = any((self.folder / DATA).glob("*.parquet"))
                 if holds_tiles and not replace:
@@ -158,33 +172,51 @@ class Ledger:
 
     def commit(self, key: str, result: UnitResult) -> dict[str, Any]:
         """Write the shards of a unit, then its entry; rows without a hash get theirs."""
-        shards = []
+        return self.settle(self.write(key, result))
+
+    def write(self, key: str, result: UnitResult) -> Written:
+        """Write the shards of a unit aside; rows without a hash get theirs."""
+        shards: list[dict[str, Any]] = []
+        asides: list[tuple[Path, Path]] = []
         for row in result.rows:
             if row["sha256"] is None:
                 row["sha256"] = tile_hash(row)
-        for split in SPLITS:
-            rows = [row for row in result.rows if row["split"] == split]
-            if rows:
-                path = self.folder / DATA / f"{split}-{key}.parquet"
-                write_shard(rows, path)
-                shards.append(
-                    {
-                        "file": f"{DATA}/{path.name}",
-                        "split": split,
-                        "tiles": len(rows),
-                        "bytes": path.stat().st_size,
-                        "tiles_sha256": shard_hash(rows),
-                        "footer_sha256": footer_hash(path),
-                    }
-                )
+        try:
+            for split in SPLITS:
+                rows = [row for row in result.rows if row["split"] == split]
+                if rows:
+                    path = self.folder / DATA / f"{split}-{key}.parquet"
+                    aside = aside_of(path)
+                    asides.append((aside, path))
+                    write_rows(rows, aside)
+                    shards.append(
+                        {
+                            "file": f"{DATA}/{path.name}",
+                            "split": split,
+                            "tiles": len(rows),
+                            "bytes": aside.stat().st_size,
+                            "tiles_sha256": shard_hash(rows),
+                            "footer_sha256": footer_hash(aside),
+                        }
+                    )
+        except BaseException:
+            for aside, _ in asides:
+                aside.unlink(missing_ok=True)
+            raise
         entry = {
             "version": __version__,
             "shards": shards,
             "rejected": dict(sorted(result.rejected.items())),
             "notes": result.notes,
         }
-        write_json(self.folder / UNITS / f"{key}.json", entry)
-        return entry
+        return Written(key, entry, tuple(asides))
+
+    def settle(self, written: Written) -> dict[str, Any]:
+        """Put written shards in their place when the disk has them, then their entry."""
+        for aside, path in written.asides:
+            put_in_place(aside, path)
+        write_json(self.folder / UNITS / f"{written.key}.json", written.entry)
+        return written.entry
 
     def close(
         self, entries: Sequence[Mapping[str, Any]], described: Mapping[str, Any]
@@ -230,6 +262,9 @@ def run_units(
 ) -> list[dict[str, Any]]:
     """Do what is not done yet; returns the entries of all units, in order.
 
+    Whoever cuts a unit writes its shards and goes on; a thread of this process, which spends no
+    processor on it, waits for the disk.
+
     Parameters
     ----------
     work
@@ -246,39 +281,28 @@ def run_units(
         else:
             entries[unit.key] = entry
 
-    def note(found: tuple[str, dict[str, Any]]) -> None:
-        entries[found[0]] = found[1]
-        progress(len(entries), len(units), "")
+    settling: deque[tuple[str, Future[dict[str, Any]]]] = deque()
+
+    def note(most: int) -> None:
+        """Take down what is settled; wait for what there is beyond ``most``."""
+        while settling and (len(settling) > most or settling[0][1].done()):
+            key, entry = settling.popleft()
+            entries[key] = entry.result()
+            progress(len(entries), len(units), "")
 
     jobs = [(ledger, work, one) for one in open_units]
-    with ThreadPoolExecutor(1) as beside:
-
-        def here(job: _Job) -> Future[tuple[str, dict[str, Any]]]:
-            """In this process one unit goes to disk while the next is cut."""
-            unit = job[2]
-            result = work(unit)
-            return beside.submit(lambda: (unit.key, ledger.commit(unit.key, result)))
-
-        settling: Future[tuple[str, dict[str, Any]]] | None = None
-        for found in workers.each(_do_unit, jobs, here):
-            if not isinstance(found, Future):
-                note(found)
-                continue
-            if settling is not None:
-                note(settling.result())  # no more than two units are held
-            settling = found
-        if settling is not None:
-            note(settling.result())
+    with ThreadPoolExecutor(1) as disk:
+        for written in workers.each(_do_unit, jobs):
+            settling.append((written.key, disk.submit(ledger.settle, written)))
+            note(2 * workers.count)
+        note(0)
     return [entries[unit.key] for unit in units]
 
 
-_Job = tuple[Ledger, Callable[[Any], UnitResult], Unit]
-
-
-def _do_unit(job: _Job) -> tuple[str, dict[str, Any]]:
-    """In another process."""
+def _do_unit(job: tuple[Ledger, Callable[[Any], UnitResult], Unit]) -> Written:
+    """In any process."""
     ledger, work, unit = job
-    return unit.key, ledger.commit(unit.key, work(unit))
+    return ledger.write(unit.key, work(unit))
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:

@@ -192,6 +192,14 @@ def area_average(
     return Averaged(power, valid_area / (rows * columns), peak.share, top)
 
 
+def copied(power: PowerArray, saturation_power: float | None = None) -> Averaged:
+    """What ``area_average`` gives where every pixel is one of the source."""
+    top, peak = float(power.max()), Peak(saturation_power)  # one pass; NaN where there is a hole
+    peak.add(power, top)
+    valid = 1.0 - float(np.isnan(power).mean()) if np.isnan(top) else 1.0
+    return Averaged(power, valid, peak.share, top if np.isfinite(top) else None)
+
+
 def _average(
     block: PowerArray, down: _Weights, across: _Weights, min_coverage: float, top: float
 ) -> tuple[PowerArray, float]:

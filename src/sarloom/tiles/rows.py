@@ -149,7 +149,7 @@ def tile_row(
             "group": group,
             "acquisition": one.name,
             "source": str(one.path),
-            "source_sha256": one.sha256,
+            "source_blake3": one.digest,
             "split": split,
             "synthetic": scene.synthetic,
         },

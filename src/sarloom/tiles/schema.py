@@ -78,7 +78,8 @@ COLUMNS: tuple[Column, ...] = (
     Column("group", "string", "equal for tiles of the same ground at several spacings"),
     Column("acquisition", "string", "channel of the product"),
     Column("source", "string", "file or folder of the product"),
-    Column("source_sha256", "string", "of that file; of the names and hashes of a folder's files"),
+    Column("source_blake3", "string", "of that file; of the names and hashes of a folder's files"),
+    Column("source_sha256", "string", "the same in sets of format version 1 and 2, null since"),
     Column("optical_source", "string", "file of the optical picture"),
     Column("optical_overlap", "float", "share of the tile that it covers"),
     Column("optical_days", "float", "days between the pictures, signed: optical minus radar"),
@@ -99,7 +100,7 @@ COLUMNS: tuple[Column, ...] = (
 NAMES: tuple[str, ...] = tuple(column.name for column in COLUMNS)
 _KINDS = {column.name: column.kind for column in COLUMNS}
 ADDED: frozenset[str] = frozenset(
-    ("captions_original", "caption_scores", "caption_source", "simulated")
+    ("captions_original", "caption_scores", "caption_source", "simulated", "source_blake3")
 )
 """Columns that tile sets of earlier versions lack; there they read as null."""
 IMAGES: tuple[str, ...] = tuple(column.name for column in COLUMNS if column.kind == "image")
@@ -113,7 +114,7 @@ def picture(data: bytes | None) -> dict[str, Any] | None:
 def complete(row: Mapping[str, Any], hashed: bool = True) -> Row:
     """A row with every column, None where nothing is known, and its hash.
 
-    Without ``hashed`` that is left to whoever writes the row, who may have a processor to spare.
+    Without ``hashed`` that is left to whoever writes the row.
 
     Raises
     ------

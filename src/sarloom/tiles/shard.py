@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..files import write_aside
+from .columns import arrow_column
 from .schema import IMAGES, Row, arrow, arrow_schema
 
 _ROWS_TOGETHER = 4
@@ -24,24 +25,26 @@ _WORTH_IT = 0.95
 
 def write_shard(rows: Sequence[Row], path: Path) -> Path:
     """Write rows as one Parquet file, aside and renamed; equal rows give equal bytes."""
-    pa = arrow()
     with write_aside(path) as aside:
-        pa.parquet.write_table(
-            _table(rows), aside, row_group_size=_ROWS_TOGETHER, use_dictionary=False,
-            write_statistics=False, **_compression(rows),
-        )  # fmt: skip
+        write_rows(rows, aside)
     return path
+
+
+def write_rows(rows: Sequence[Row], aside: Path) -> None:
+    """The same into a file as it is, which is to be settled later."""
+    arrow().parquet.write_table(
+        _table(rows), aside, row_group_size=_ROWS_TOGETHER, use_dictionary=False,
+        write_statistics=False, **_compression(rows),
+    )  # fmt: skip
 
 
 def _table(rows: Sequence[Row]) -> Any:
     """The rows as an Arrow table that points at their pictures instead of copying them."""
     pa, schema = arrow(), arrow_schema()
-    rest = pa.schema([field for field in schema if field.name not in IMAGES])
-    plain = pa.Table.from_pylist(list(rows), schema=rest)
     columns = [
-        _pictures([row[field.name] for row in rows], field.type)
-        if field.name in IMAGES
-        else plain.column(field.name)
+        (_pictures if field.name in IMAGES else arrow_column)(
+            [row[field.name] for row in rows], field.type
+        )
         for field in schema
     ]
     return pa.Table.from_arrays(columns, schema=schema)
@@ -55,11 +58,11 @@ def _pictures(held: Sequence[dict[str, Any] | None], kind: Any) -> Any:
     parts = []
     for one in held:
         if one is None or one["bytes"] is None:
-            parts.append(pa.array([one], kind))
+            parts.append(pa.nulls(1, kind))
             continue
         ends = pa.py_buffer(struct.pack("=ii", 0, len(one["bytes"])))
         data = pa.Array.from_buffers(pa.binary(), 1, [None, ends, pa.py_buffer(one["bytes"])])
-        path = pa.array([one["path"]], pa.string())
+        path = arrow_column([one["path"]], pa.string())
         parts.append(pa.StructArray.from_arrays([data, path], fields=list(kind)))
     return pa.chunked_array(parts, kind)
 
@@ -99,6 +102,6 @@ def _leaves() -> tuple[str, ...]:
     """Parquet's names of the columns, such as `image.bytes`."""
     pa = arrow()
     held = io.BytesIO()
-    pa.parquet.write_table(arrow_schema().empty_table(), held)
+    pa.parquet.write_table(pa.Table.from_batches([], arrow_schema()), held)
     schema = pa.parquet.ParquetFile(held).schema
     return tuple(schema.column(i).path for i in range(len(schema)))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -12,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import FormatError, InputError, MissingExtraError
+from ..errors import FormatError, InputError
 from .cut import Limits, read_cell, spiked
 from .grid import TileGrid, plan_grids
 from .ledger import Ledger, key_of
-from .schema import arrow
 from .sources import described, source_hash
 from .tone import AmplitudeSums
 
@@ -57,7 +54,8 @@ class Acquisition:
 
     path: Path
     identifier: str
-    sha256: str
+    digest: str
+    """BLAKE3 of the product."""
     described: str
     """Hash of what the reader makes of it, sidecars included."""
     cells: int
@@ -68,7 +66,7 @@ class Acquisition:
     @cached_property
     def name(self) -> str:
         """Unique in an archive: two products may call themselves the same."""
-        return f"{self.identifier}-{key_of(self.sha256, self.identifier)[:6]}"
+        return f"{self.identifier}-{key_of(self.digest, self.identifier)[:6]}"
 
 
 @dataclass
@@ -116,50 +114,33 @@ class SurveyJob:
     path: Path
     open_scenes: OpenScenes
     cutting: Cutting
-    sample: int
-    """Tiles whose amplitudes are measured; 0 for all."""
     ledger: Ledger
 
 
 def survey_product(job: SurveyJob) -> Survey:
-    """Open a product and plan its grids; whatever is wrong with it becomes a reason to skip it.
-
-    A first look hashes the file beside, in a thread, and the tone of a large product is measured
-    meanwhile instead of in a later step.
-    """
+    """Open a product and plan its grids; whatever is wrong with it becomes a reason to skip it."""
     found = Survey()
-    with ThreadPoolExecutor(1) as beside:
-        try:
-            scenes = job.open_scenes(job.path)
-            hashing = beside.submit(source_hash, job.path, job.ledger)
-            plans = (_planned(scene, job, found) for scene in scenes)
-            planned = [plan for plan in plans if plan is not None]
-            measured = [
-                None if hashing.done() else measure(scene, grids[0], job.sample, job.cutting.limits)
-                for scene, grids, _ in planned
-            ]
-            if not hashing.done():
-                with contextlib.suppress(MissingExtraError):  # said when it is needed
-                    arrow()  # which takes a while to load
-            digest = hashing.result()
-        except (InputError, OSError) as error:
-            found.skipped = {str(job.path): str(error)}
-            return found
-    for (scene, grids, said), sums in zip(planned, measured, strict=True):
-        one = Acquisition(
+    try:
+        scenes = job.open_scenes(job.path)
+        plans = (_planned(scene, job, found) for scene in scenes)
+        planned = [plan for plan in plans if plan is not None]
+        digest = source_hash(job.path, job.ledger)
+    except (InputError, OSError) as error:
+        found.skipped = {str(job.path): str(error)}
+        return found
+    found.acquisitions = [
+        Acquisition(
             path=job.path,
             identifier=scene.identifier,
-            sha256=digest,
+            digest=digest,
             described=said,
             cells=len(grids[0].cells()),
             footprint=scene.footprint,
             grid={"scales": [grid.record() for grid in grids]},
             notes=tuple(dict.fromkeys((*scene.notes, *grids[0].notes))),
         )
-        found.acquisitions.append(one)
-        if sums is not None:
-            tone = ToneJob(one, job.open_scenes, job.cutting, job.sample, job.ledger)
-            job.ledger.remember(tone.key, asdict(sums))
+        for scene, grids, said in planned
+    ]
     return found
 
 
@@ -194,7 +175,7 @@ def merged(surveys: Sequence[Survey]) -> Survey:
     # in the order of names, whichever process was done first
     whole.skipped = dict(sorted(item for one in surveys for item in one.skipped.items()))
     for one in everything:
-        first = seen.setdefault((one.sha256, one.identifier), one)
+        first = seen.setdefault((one.digest, one.identifier), one)
         if first is one:
             whole.acquisitions.append(one)
         else:
@@ -242,13 +223,13 @@ class ToneJob:
         """Everything that the sums hang on."""
         one = self.acquisition
         return key_of(
-            "tone", one.sha256, one.described, one.identifier, one.grid, self.sample,
+            "tone", one.digest, one.described, one.identifier, one.grid, self.sample,
             self.cutting.limits.max_peak_db,
         )  # fmt: skip
 
 
 def measure_acquisition(job: ToneJob) -> tuple[str, Amplitudes]:
-    """The amplitudes of an acquisition by its name, from the survey if it measured them."""
+    """The amplitudes of an acquisition by its name; kept for the next run."""
     one = job.acquisition
     kept = job.ledger.remembered(job.key)
     if kept is not None:
