@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 from rasterio.transform import Affine
 
 from sarloom.errors import FormatError, InputError
-from sarloom.generate.control.controls import _usual_legend
+from sarloom.generate.control.controls import usual_legend
 from sarloom.generate.control.frame import Frame, read_place
 from sarloom.generate.control.picture import PrepareSettings
 from sarloom.generate.control.prepare import PREPARE
@@ -24,12 +24,12 @@ from sarloom.models.control_kinds import NUMBERS, decibel_pixels
 from sarloom.options.generate import GenerateOptions
 
 FRAME = Frame(64, 48, 0.35)
-SETTINGS = PrepareSettings(wanted=_usual_legend())
+SETTINGS = PrepareSettings(wanted=usual_legend())
 
 
 def prepared(kind: str, path: Path, frame: Frame = FRAME, **settings: Any) -> np.ndarray:
     place, shape = read_place(path)
-    wanted = PrepareSettings(**{"wanted": _usual_legend(), **settings})
+    wanted = PrepareSettings(**{"wanted": usual_legend(), **settings})
     return PREPARE[kind](path, place, frame.around(place, shape), wanted)
 
 
@@ -85,7 +85,7 @@ def test_a_sketch_on_clear_background_and_a_blank_one(tmp_path: Path) -> None:
 @pytest.fixture()
 def classes() -> np.ndarray:
     """Left half grass, right half water, in the simulator's numbers."""
-    names = list(_usual_legend())
+    names = list(usual_legend())
     page = np.full((48, 64), names.index("grass"), np.uint8)
     page[:, 32:] = names.index("water")
     return page
@@ -95,7 +95,7 @@ def classes() -> np.ndarray:
 def test_every_form_of_a_map_gives_the_same_colours(
     form: str, classes: np.ndarray, tmp_path: Path
 ) -> None:
-    legend = _usual_legend()
+    legend = usual_legend()
     names = list(legend)
     path, file = tmp_path / "map.png", None
     if form == "index":
@@ -126,7 +126,7 @@ def test_classes_are_never_mixed_when_a_map_is_shrunk(classes: np.ndarray, tmp_p
     Image.fromarray(big[:, 3:], "L").save(tmp_path / "map.png")
     found = prepared("segmentation", tmp_path / "map.png")
     seen = {tuple(np.round(pixel * 255).astype(int)) for pixel in found.reshape(3, -1).T}
-    assert seen == {tuple(_usual_legend()[name]) for name in ("grass", "water")}
+    assert seen == {tuple(usual_legend()[name]) for name in ("grass", "water")}
 
 
 def test_a_map_beyond_its_legend_is_refused(classes: np.ndarray, tmp_path: Path) -> None:
