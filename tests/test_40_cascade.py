@@ -91,7 +91,9 @@ def test_a_cascade_goes_from_coarse_to_fine(
         factor = round(COARSE_M / spacing)
         assert made.shape == (16 * factor, 16 * factor)
         assert transform.a == pytest.approx(spacing)
-        assert made.mean() == pytest.approx(given.mean(), rel=0.05)
+        # of single-look speckle the mean itself has a deviation; E[p^2] is twice the power squared
+        deviation = np.sqrt(np.square(made).sum() / 2) / made.sum() if spacing == 0.4 else 0.0
+        assert made.mean() == pytest.approx(given.mean(), rel=max(0.05, 4 * deviation))
     # speckle is laid on at the end and nowhere before
     records = [read_info(path).record for path in (stages[0], files[0])]
     assert records[0]["looks"] == 0

@@ -41,9 +41,9 @@ LARGEST_DB = 10.0
 """Local gains are held within this, on either side."""
 ROUNDS = 4
 """Back-projections."""
-LARGEST_FIT_DB = 15.0
+LARGEST_FIT_DB = 40.0
 """Gains that keep the power of single input pixels are held within this around their mean: speckle
-alone spans 20 dB."""
+alone spans 20 dB, and a shadow that the model drew where the input has a wall needs 30 more."""
 Blocks = Callable[[], Iterable[tuple[FloatArray, int]]]
 """Power of a scene's rows [rows, columns] and the first of them, from top to bottom."""
 
