@@ -91,9 +91,17 @@ def test_a_cascade_goes_from_coarse_to_fine(
         factor = round(COARSE_M / spacing)
         assert made.shape == (16 * factor, 16 * factor)
         assert transform.a == pytest.approx(spacing)
-        # of single-look speckle the mean itself has a deviation; E[p^2] is twice the power squared
-        deviation = np.sqrt(np.square(made).sum() / 2) / made.sum() if spacing == 0.4 else 0.0
-        assert made.mean() == pytest.approx(given.mean(), rel=max(0.05, 4 * deviation))
+        if path != files[0]:
+            assert made.mean() == pytest.approx(given.mean(), rel=0.05)
+    # speckle moves the mean of a scene of few bright pixels: the last stage keeps it before speckle
+    # is laid on, and with it within what single-look speckle allows (E[p^2] is twice the square)
+    bare = translate(
+        wanted(satellite, many, control, tmp_path / "bare", through="1.6,0.8", looks=0)
+    )
+    assert read(bare[0])[0].mean() == pytest.approx(given.mean(), rel=0.01)
+    made, _ = read(files[0])
+    deviation = float(np.sqrt(np.square(made).sum() / 2)) / made.size
+    assert abs(made.mean() - given.mean()) < 4 * deviation
     # speckle is laid on at the end and nowhere before
     records = [read_info(path).record for path in (stages[0], files[0])]
     assert records[0]["looks"] == 0
