@@ -1,6 +1,6 @@
 """How well the embedded image-text model knows radar images, on scenes and sentences not trained.
 
-    python benchmarks/sarclip_figures.py --scenes runs/figures/held-out --measured ../shared/data
+    python benchmarks/sarclip_figures.py --measured ../shared/data
 
 Scenes are simulated from seed 900000 on (made if the folder is missing), with fresh single-look
 speckle. ``--model FOLDER`` takes another model than the shipped one; ``--generated N`` draws N
@@ -144,7 +144,7 @@ def generated(model: Sarclip, texts: FloatArray, count: int, judge_path: Path, s
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, help="folder; default: the shipped model")
-    parser.add_argument("--scenes", type=Path, default=Path("runs/figures/held-out"))
+    parser.add_argument("--scenes", type=Path, default=Path("runs/figures/sarclip-scenes"))
     parser.add_argument("--count", type=int, default=480)
     parser.add_argument("--every", type=int, default=1, help="take every n-th scene only")
     parser.add_argument("--measured", type=Path)
@@ -153,7 +153,12 @@ def main() -> None:
     options = parser.parse_args()
     make_scenes(options.scenes, options.count, FIRST_SEED, 512, RADIOMETRY, 0.3, 2, lambda _: None)
     whole, every = load_scenes(options.scenes, options.count), options.every
-    scenes = SceneSet(whole.pixels[::every], whole.kinds[::every], whole.captions[::every])
+    scenes = SceneSet(
+        whole.pixels[::every],
+        whole.kinds[::every],
+        whole.captions[::every],
+        whole.incidence_angle_deg[::every],
+    )
     model = Sarclip(options.model)
     texts = kind_vectors(model)
     first = image_vectors(model, scenes, 1, 1)
