@@ -185,6 +185,49 @@ def test_two_workers_make_the_same_files_and_end_with_their_parent(
     assert (out / MANIFEST).read_bytes() == (whole / MANIFEST).read_bytes()
 
 
+LATE = """
+import sys
+from sarloom.tiles.workers import may_fork
+assert may_fork() == (sys.platform == "linux"), "nothing with threads is loaded yet"
+import sarloom.cli.main, sarloom.tiles.build, sarloom.archive.registry
+assert may_fork() == (sys.platform == "linux"), "what a build starts with loads no threads"
+import pyarrow
+assert not may_fork()
+"""
+
+
+def test_processes_are_forked_only_while_nothing_has_threads() -> None:
+    done = subprocess.run([sys.executable, "-c", LATE], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_forked_workers_make_the_same_files_and_leave_the_folder_free(tmp_path: Path) -> None:
+    # large enough that processes are started before it is known how many tiles come
+    path = scene(tmp_path / "large.tif", 4608, seed=3)
+    words = ["--spacing-m", "0.4", "--size", "256", "--tiles-per-shard", "8"]
+
+    def called(out: Path, workers: int) -> list[str]:
+        return [
+            sys.executable, "-m", "sarloom", "tiles", "build", "--sar", str(path), *words,
+            "--out", str(out), "--workers", str(workers),
+        ]  # fmt: skip
+
+    alone, out = tmp_path / "alone", tmp_path / "set"
+    assert subprocess.run(called(alone, 1), capture_output=True, check=False).returncode == 0
+    stopped, offspring = killed(called(out, 2), out, 8, 0.0)
+    if stopped and sys.platform == "linux":
+        # one: a forked process; spawned ones have a tracker of their resources beside them
+        assert len(offspring) == 1
+        deadline = time.monotonic() + 60
+        while any(map(alive, offspring)) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not any(map(alive, offspring)), "workers outlive a killed run"
+    done = subprocess.run(called(out, 2), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert shards(out) == shards(alone)
+    assert (out / MANIFEST).read_bytes() == (alone / MANIFEST).read_bytes()
+
+
 def test_a_finished_set_is_left_alone_and_other_settings_need_replace(
     archive: Path, tmp_path: Path
 ) -> None:

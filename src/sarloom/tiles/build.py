@@ -6,6 +6,7 @@ and however often the run was stopped. What is stored about each step is in ``le
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -147,16 +148,19 @@ def build_tiles(
     # GDAL's own default is a twentieth of the memory for each process
     os.environ.setdefault("GDAL_CACHEMAX", _GDAL_CACHE_MB)
     ledger = Ledger(options.out)
-    with Workers(options.workers or os.cpu_count() or 1) as workers, ledger.alone():
+    with Workers(options.workers or os.cpu_count() or 1) as workers, contextlib.ExitStack() as held:
+        # before the lock, which a forked process would hold as well
+        workers.start(_size(products) // _BYTES_PER_WORKER, partial(open_scenes, products[0]))
+        held.enter_context(ledger.alone())
         settings = {k: v for k, v in as_plain(options).items() if k not in _FREE}
         ledger.open({"build": settings}, options.replace)
         cutting = cutting_of(options)
-        workers.start(_size(products) // _BYTES_PER_WORKER, partial(open_scenes, products[0]))
         arrow()  # while they come up
+        threads = max(1, workers.count // len(products))
         survey = merged(
             _steps(
                 survey_product,
-                [SurveyJob(path, open_scenes, cutting, ledger) for path in products],
+                [SurveyJob(path, open_scenes, cutting, ledger, threads) for path in products],
                 workers,
                 progress,
                 "looking at products",

@@ -45,12 +45,17 @@ _PROBES = 3
 _PROBE_PIXELS = 8
 
 
-def source_hash(path: Path, ledger: Ledger) -> str:
+def source_hash(path: Path, ledger: Ledger, threads: int = 1) -> str:
     """BLAKE3 of a product, after comparison with the checksums that came with it.
 
     Of a file its bytes, its sidecars being compared only; of a folder the names and hashes of all
     files below it. What is known of a file is kept by its name, size and time, so that a second
     run reads none of it.
+
+    Parameters
+    ----------
+    threads
+        Of the processor, that hash a file together.
 
     Raises
     ------
@@ -61,11 +66,16 @@ def source_hash(path: Path, ledger: Ledger) -> str:
     """
     if not path.is_dir():
         for sidecar in _sidecars(path):
-            _checked(sidecar, dict(_beside(sidecar)), ledger)
-        return _checked(path, dict(_beside(path)), ledger)[SOURCE_HASH]
+            _checked(sidecar, dict(_beside(sidecar)), ledger, threads)
+        return _checked(path, dict(_beside(path)), ledger, threads)[SOURCE_HASH]
     stated = _safe_sums(path / SAFE_MANIFEST)
+
+    def hashed(name: str, one: Path) -> str:
+        sums = {**dict(_beside(one)), **stated.get(name, {})}
+        return _checked(one, sums, ledger, threads)[SOURCE_HASH]
+
     listed = [
-        [name, _checked(one, {**dict(_beside(one)), **stated.get(name, {})}, ledger)[SOURCE_HASH]]
+        [name, hashed(name, one)]
         for name, one in sorted(
             (one.relative_to(path).as_posix(), one) for one in path.rglob("*") if one.is_file()
         )
@@ -86,14 +96,14 @@ def _sidecars(path: Path) -> Iterator[Path]:
             yield sidecar
 
 
-def _checked(path: Path, stated: dict[str, str], ledger: Ledger) -> dict[str, str]:
+def _checked(path: Path, stated: dict[str, str], ledger: Ledger, threads: int) -> dict[str, str]:
     """Hashes of one file; an error if one of them is stated otherwise."""
     wanted = [SOURCE_HASH, *stated]
     found = path.stat()
     key = key_of("hash", str(path.resolve()), found.st_size, found.st_mtime_ns, wanted)
     kept = ledger.remembered(key)
     if kept is None or set(kept) != set(wanted):
-        kept = _digests(path, wanted)
+        kept = _digests(path, wanted, threads)
         ledger.remember(key, kept)
     for kind, digest in stated.items():
         if kept[kind] != digest:
@@ -104,9 +114,13 @@ def _checked(path: Path, stated: dict[str, str], ledger: Ledger) -> dict[str, st
     return {kind: str(value) for kind, value in kept.items()}
 
 
-def _digests(path: Path, kinds: list[str]) -> dict[str, str]:
+def _digests(path: Path, kinds: list[str], threads: int) -> dict[str, str]:
     """Several hashes of a file in one pass."""
-    hashes = {kind: hasher(kind) for kind in kinds}
+    hashes = {kind: hasher(kind, threads) for kind in kinds}
+    if kinds == [SOURCE_HASH]:
+        # without copying it out of the system's cache, which takes as long as half of the hash
+        hashes[SOURCE_HASH].update_mmap(path)
+        return {SOURCE_HASH: hashes[SOURCE_HASH].hexdigest()}
     block = memoryview(bytearray(max(1, min(_BLOCK_BYTES, path.stat().st_size))))
     with path.open("rb", buffering=0) as opened:
         while length := opened.readinto(block):
@@ -115,8 +129,9 @@ def _digests(path: Path, kinds: list[str]) -> dict[str, str]:
     return {kind: one.hexdigest() for kind, one in hashes.items()}
 
 
-def hasher(kind: str = SOURCE_HASH) -> Any:
-    """What takes in bytes and gives their hash of one kind, on the processor that calls it.
+def hasher(kind: str = SOURCE_HASH, threads: int = 1) -> Any:
+    """What takes in bytes and gives their hash of one kind, on the processor that calls it; BLAKE3
+    of a mapped file on so many.
 
     Raises
     ------
@@ -129,7 +144,7 @@ def hasher(kind: str = SOURCE_HASH) -> Any:
         from blake3 import blake3
     except ImportError as error:
         raise MissingExtraError("blake3, which hashes the sources of tiles,", "archive") from error
-    return blake3()
+    return blake3(max_threads=threads)
 
 
 def _beside(path: Path) -> Iterator[tuple[str, str]]:

@@ -115,6 +115,8 @@ class SurveyJob:
     open_scenes: OpenScenes
     cutting: Cutting
     ledger: Ledger
+    threads: int = 1
+    """That hash it together, where there are fewer products than workers."""
 
 
 def survey_product(job: SurveyJob) -> Survey:
@@ -124,7 +126,7 @@ def survey_product(job: SurveyJob) -> Survey:
         scenes = job.open_scenes(job.path)
         plans = (_planned(scene, job, found) for scene in scenes)
         planned = [plan for plan in plans if plan is not None]
-        digest = source_hash(job.path, job.ledger)
+        digest = source_hash(job.path, job.ledger, job.threads)
     except (InputError, OSError) as error:
         found.skipped = {str(job.path): str(error)}
         return found

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
@@ -16,13 +18,16 @@ from ..memory import keep_freed_memory
 if TYPE_CHECKING:
     from concurrent.futures import ProcessPoolExecutor
 
+STARTS_THREADS = ("pyarrow", "torch")
+"""Libraries whose import leaves threads running, which a forked process would lack."""
+
 
 class Workers:
     """Processes that are started when first needed and end with the block.
 
-    Starting one takes as long as cutting some hundred tiles, so this process is one of them, one
-    set of others serves every step, and ``start`` lets these come up while this process does what
-    one process has to do alone.
+    Starting one anew takes as long as cutting some hundred tiles, so this process is one of them,
+    one set of others serves every step, and ``start`` lets these come up while this process does
+    what one process has to do alone. Called early enough it forks them, which takes no time.
 
     Parameters
     ----------
@@ -133,9 +138,14 @@ class Workers:
 
         if self._pool is None or self._size < wanted:
             self._end()
-            # spawn, because forking a process with running threads (GDAL, Arrow) may lock it up
-            context = multiprocessing.get_context("spawn")
+            way = "fork" if may_fork() else "spawn"
+            context = multiprocessing.get_context(way)
             self._pool = ProcessPoolExecutor(wanted, mp_context=context, initializer=_begin)
+            if way == "fork":
+                with warnings.catch_warnings():
+                    # of other threads, from Python 3.12 on; see may_fork
+                    warnings.simplefilter("ignore", DeprecationWarning)
+                    self._pool.submit(int)  # which forks them all, now
             self._size = wanted
         return self._pool
 
@@ -143,6 +153,17 @@ class Workers:
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
         self._pool, self._size = None, 0
+
+
+def may_fork() -> bool:
+    """Whether a forked copy of this process would work.
+
+    A fork takes along memory and locks, but no thread: one that held a lock leaves it locked for
+    ever. Threads of Arrow and torch run from their import on; GDAL has none as tiles are read here,
+    OpenBLAS and PROJ put theirs in order (``pthread_atfork``), and a drawing progress bar holds
+    locks of Python's alone, which workers never ask for. Other systems than Linux do not allow it.
+    """
+    return sys.platform == "linux" and not any(name in sys.modules for name in STARTS_THREADS)
 
 
 def _come_up(first: Callable[[], Any] | None = None) -> None:
