@@ -179,7 +179,8 @@ def _doubts(record: dict[str, Any]) -> list[str]:
     from ..models.locate import HUB_ID, locate_model
 
     doubts = []
-    source, wanted = record["model"]["source"], record["model"]["hash"]
+    made = record["model"]
+    source, wanted = made["source"], made.get("base_hash", made["hash"])
     if not (HUB_ID.fullmatch(source) and not Path(source).exists()):
         try:
             files = locate_model(source)

@@ -58,12 +58,7 @@ def make_record(
         "looks": looks,
         "complex": options.complex,
         "init": init,
-        "model": {
-            "source": options.model,
-            "name": model.name,
-            "family": model.family.name,
-            "hash": model.fingerprint,
-        },
+        "model": model_record(options.model, model),
         "adapters": [
             {"spec": text, "sha256": one.sha256}
             for text, one in zip(spelled(adapters), adapters, strict=True)
@@ -76,6 +71,18 @@ def make_record(
         "calibration": model.radiometry.calibration,
         "spacing_m": model.radiometry.spacing_m,
     }
+
+
+def model_record(source: str, model: LoadedModel) -> dict[str, Any]:
+    """Which weights made an image."""
+    found = {
+        "source": source,
+        "name": model.name,
+        "family": model.family.name,
+        "hash": model.fingerprint,
+    }
+    # of a model turned into one of another spacing: what it is without that
+    return found | ({"base_hash": model.base_fingerprint} if model.base_fingerprint else {})
 
 
 def spelled(adapters: Sequence[AdapterSpec]) -> list[str]:

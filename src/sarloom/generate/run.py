@@ -197,11 +197,11 @@ def preview(options: GenerateOptions) -> list[Path]:
     InputError, ModelError
         As :func:`run`.
     """
-    from ..models.load import load_model
+    from ..models.spacings import load_at
 
     request = check_request(options)
     folder = prepare_folder(options.out)
-    model = load_model(options.model, options.device, options.dtype)
+    model = load_at(options.model, options.device, options.dtype, options.spacing_m)
     width, height = request.size or default_size(model.native_size)
     check_size(width, height, model.cell)
     controls = Controls(model, request.control, width, height)
@@ -263,12 +263,12 @@ def _produce(
     import torch
 
     from ..models.adapters import Adapters, parse_adapters
-    from ..models.load import load_model
+    from ..models.spacings import load_at
     from .sample import SampleSettings, encode_prompts, sample
 
     options = request.options
     if model is None:
-        model = load_model(options.model, options.device, options.dtype)
+        model = load_at(options.model, options.device, options.dtype, options.spacing_m)
     width, height = request.size or default_size(model.native_size)
     check_size(width, height, model.cell)
     specs = parse_adapters(options.adapter)

@@ -73,6 +73,8 @@ class LoadedModel:
     fingerprint: str
     device: torch.device
     dtype: torch.dtype
+    base_fingerprint: str = ""
+    """Of the weights below an adapter that belongs to the model; empty where there is none."""
 
     @property
     def cell(self) -> int:

@@ -148,6 +148,12 @@ class GenerateOptions:
         None, "ground distance between pixels that the image shall have [m]", minimum=0.05,
         maximum=50.0,
     )  # fmt: skip
+    through: str | None = option(
+        None,
+        "spacings drawn on the way, coarse to fine, as 1.4,0.7: the first from the words, each "
+        "next from the one before, so that a large scene has one layout [m]",
+        metavar="SPACINGS",
+    )
     polarization: str | None = option(
         None, "polarisation that the image shall have: HH, HV, VH or VV", metavar="TX+RX"
     )

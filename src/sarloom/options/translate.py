@@ -32,8 +32,8 @@ class TranslateOptions:
     )
     through: str | None = option(
         None,
-        "spacings drawn on the way, each from the one before, as 1.6,0.8; for models that draw "
-        "several [m]",
+        "spacings drawn on the way, each from the one before, as 1.4,0.7; the embedded model "
+        "draws these too [m]",
         metavar="SPACINGS",
     )
     channel: str | None = option(

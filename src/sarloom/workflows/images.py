@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +30,8 @@ def generate(options: GenerateOptions) -> list[Path]:
         for path in files:
             console.say(str(path))
         return files
+    if options.through is not None:
+        return _cascade(options)
     if options.size is not None and is_large(parse_size(options.size)):
         with console.progress("generate") as tick:
             for scene in make_scenes(options, tick, console.warn):
@@ -45,6 +48,30 @@ def generate(options: GenerateOptions) -> list[Path]:
         for path in files:
             console.say(str(path))
     return files
+
+
+def _cascade(options: GenerateOptions) -> list[Path]:
+    """Scenes drawn through several spacings; the names of all files are printed."""
+    from ..generate.large.cascade import cascade_spacings, coarsest_of, finer_of
+    from ..generate.large.from_options import make_scenes
+    from ..options.spell import command_line
+    from .translate import draw_finer
+
+    assert options.through is not None  # generate has looked
+    spacings = cascade_spacings(options, options.through)
+    made: list[Path] = []
+    for seed in range(options.seed, options.seed + options.count):
+        coarse = coarsest_of(options, spacings, seed)
+        with console.progress("generate") as tick:
+            (files,) = make_scenes(coarse, tick, console.warn, keep=True)
+        for path in files:
+            console.say(str(path))
+        one = dataclasses.replace(options, seed=seed, count=1)
+        command = command_line("generate", one, always=("seed", "steps"))
+        calibration = str(json.loads(files[-1].read_text("utf-8"))["calibration"])
+        finer = finer_of(options, spacings, seed, files[0])
+        made += draw_finer(finer, files, calibration, command, "generate")
+    return made
 
 
 def image_steps(tick: console.Tick) -> OnStep:

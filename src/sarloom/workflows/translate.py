@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,22 +23,44 @@ if TYPE_CHECKING:
 
 def translate(options: TranslateOptions) -> list[Path]:
     """Draw a satellite scene as an airborne radar would see it; print the names of the files."""
-    from ..generate.large.translate import command_of, stages, translate_job, without_speckle
+    from ..generate.large.translate import command_of, stages, translate_job
 
+    first, *finer = stages(options)
     scene = _open(options.scene, options.channel)
-    files: list[Path] = []
-    calibration = ""
+    command = command_of("translate", options)
     with _threads(options.threads):
-        for stage in stages(options):
-            if files:  # those of the stage before
-                stage = dataclasses.replace(stage, scene=files[0])
-                scene = without_speckle(_open(files[0], None), calibration)
-            job = translate_job(stage, scene, _ground(scene), console.warn)
-            if files:
-                # what its scene is taken for is known within the whole call only
-                job.record["command"] = command_of("translate", options)
-            calibration = str(job.record["calibration"])
-            files = _make(job, "translate")
+        job = translate_job(first, scene, _ground(scene), console.warn)
+        files = _make(job, "translate", keep=bool(finer))
+        return draw_finer(finer, files, str(job.record["calibration"]), command, "translate")
+
+
+def draw_finer(
+    finer: Sequence[TranslateOptions],
+    files: list[Path],
+    calibration: str,
+    command: str,
+    label: str,
+) -> list[Path]:
+    """Draw the finer stages of a cascade, each from the one before; print the names of the files.
+
+    Parameters
+    ----------
+    files
+        Of the stage before the first of them.
+    calibration
+        Of that one's power.
+    command
+        The call that makes all of them: what a stage's scene is taken for is known in it only.
+    """
+    from ..generate.large.translate import FROM_STAGE, translate_job, without_speckle
+
+    for stage in finer:
+        stage = dataclasses.replace(stage, scene=files[0])
+        scene = without_speckle(_open(files[0], None), calibration)
+        job = translate_job(stage, scene, _ground(scene), console.warn, FROM_STAGE)
+        job.record["command"] = command
+        calibration = str(job.record["calibration"])
+        files = _make(job, label, keep=True)
     return files
 
 
@@ -51,11 +73,11 @@ def refine(options: RefineOptions) -> list[Path]:
         return _make(refine_job(options, scene, _ground(scene), console.warn), "refine")
 
 
-def _make(job: SceneJob, label: str) -> list[Path]:
+def _make(job: SceneJob, label: str, keep: bool = False) -> list[Path]:
     from ..generate.large.run import make_scene
 
     with console.progress(label) as tick:
-        files = make_scene(job, tick)
+        files = make_scene(job, tick, keep)
     for path in files:
         console.say(str(path))
     return files

@@ -6,11 +6,12 @@ amplitude, the scene is uncalibrated and says so.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from ...errors import FormatError
-from ...records import Scene
+from ...records import Calibration, Scene
 from ..description import described_facts
 from ..facts import Facts
 from ..rasters import scenes_of, tags_of
@@ -26,6 +27,10 @@ SIMULATED: dict[str, dict[str, Any]] = {
 squared modulus is that power."""
 
 
+GENERATED = ("amplitude", "complex")
+"""What the tag quantity of a generated image may say; its tag sarloom holds the record."""
+
+
 def claims(path: Path) -> bool:
     """Any file that begins like a TIFF."""
     return magic_of(path) == "tiff"
@@ -37,13 +42,15 @@ def read(path: Path) -> list[Scene]:
 
 
 def facts_of(path: Path, tags: dict[str, Any]) -> Facts:
-    """What the tags of a TIFF state; those of simulated scenes, and the scan time of any.
+    """What the tags of a TIFF state; those of simulated scenes and of generated images.
 
     Raises
     ------
     FormatError
         If a tag of a simulated scene is not what it should be.
     """
+    if "sarloom" in tags and tags.get("quantity") in GENERATED:
+        return _generated(tags)
     if "SARLOOM_VERSION" not in tags:
         return Facts()
     if tags.get("QUANTITY") not in SIMULATED:
@@ -60,6 +67,30 @@ def facts_of(path: Path, tags: dict[str, Any]) -> Facts:
         synthetic=tags.get("SYNTHETIC") == "yes",
         platform="sarloom",
         extra={key.lower(): tags[key] for key in ("KIND", "SEED") if key in tags},
+    )
+
+
+def _generated(tags: dict[str, Any]) -> Facts:
+    """What the record of a generated image states; nothing if it cannot be read.
+
+    Its calibration is that of the model, and is not said to be that of a sensor.
+    """
+    try:
+        record = json.loads(tags["sarloom"])
+        spacing_m, looks = record.get("spacing_m"), record.get("looks")
+        calibration = record.get("calibration")
+    except (ValueError, AttributeError):
+        return Facts()
+    stated = isinstance(spacing_m, (int, float)) and 0 < spacing_m < 1e6
+    return Facts(
+        quantity=tags["quantity"],
+        calibration=calibration if calibration in get_args(Calibration) else None,
+        plane="ground",
+        row_spacing_m=float(spacing_m) if stated else None,
+        column_spacing_m=float(spacing_m) if stated else None,
+        looks=float(looks) if isinstance(looks, int) and looks > 0 else None,
+        synthetic=True,
+        platform="sarloom",
     )
 
 

@@ -21,6 +21,7 @@ from ...files import sha256_of, write_aside
 from ...models.control import LoadedControl, control_folder, load_control
 from ...models.control_kinds import NUMBERS
 from ...models.locate import locate_model
+from ...models.spacings import check_spacing
 from .frame import Frame
 from .request import ControlModel, ControlRequest
 from .side import residuals
@@ -117,7 +118,7 @@ class Controls:
         others = [
             f"the control in {one.folder} was trained over another version of {model.source}"
             for one in self._loaded.values()
-            if one.layout.base not in ("", model.fingerprint)
+            if one.layout.base not in ("", model.fingerprint, model.base_fingerprint)
         ]
         return others + model.number_doubts(self.request.numbers)
 
@@ -179,16 +180,15 @@ class Controls:
 
     def _check_numbers(self, model: LoadedModel) -> None:
         """Every number must be told; the model's own spacing needs no telling."""
-        own = model.radiometry.spacing_m
-        for name, value in self.request.numbers.items():
+        for name in self.request.numbers:
             if name in model.number_names:
                 continue
-            if name == "spacing_m" and (own is None or abs(float(value) - own) < 1e-6):
+            if name == "spacing_m":
+                check_spacing(model, float(self.request.numbers[name]))
                 continue
-            draws = f"; it draws {own:g} m" if name == "spacing_m" else ""
             raise InputError(
-                f"{NUMBERS[name].flag}: the model {model.source} cannot be told it{draws}: train "
-                f'its U-Net with numbers = ["{name}"]'
+                f"{NUMBERS[name].flag}: the model {model.source} cannot be told it: train its "
+                f'U-Net with numbers = ["{name}"]'
             )
 
     def _make_passes(self, model: LoadedModel, width: int, height: int) -> list[_Pass]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
+from ...models.spacings import check_spacing
 from ..control.controls import prepare_all, usual_legend
 from ..control.map_start import detail_share, leading_map, view_of
 from ..control.request import ControlRequest, told_looks
@@ -21,6 +22,7 @@ from ..sizes import check_size
 from ..speckled import effective_looks
 from .denoise import Tick
 from .guides import Guides, GuideSpec
+from .raster import Georeference
 from .run import SceneJob, make_scene
 from .sources import ArraySource, LazySource, Source
 
@@ -42,16 +44,17 @@ def is_large(size: tuple[int, int] | None) -> bool:
 
 
 def make_scenes(
-    options: GenerateOptions, tick: Tick, on_warning: Callable[[str], None]
+    options: GenerateOptions, tick: Tick, on_warning: Callable[[str], None], keep: bool = False
 ) -> Iterator[list[Path]]:
-    """Make the scenes of a call; yields the files of each.
+    """Make the scenes of a call; yields the files of each. ``keep`` as for
+    :func:`.run.make_scene`.
 
     Raises
     ------
     InputError, ModelError
         As :func:`sarloom.generate.run.run`; and for what only small images have.
     """
-    from ...models.load import load_model
+    from ...models.spacings import load_at
     from ..run import check_request, prepare_folder, say_doubts
 
     if options.complex:
@@ -63,7 +66,7 @@ def make_scenes(
             "of any size"
         )
     folder = prepare_folder(options.out)
-    model = load_model(options.model, options.device, options.dtype)
+    model = load_at(options.model, options.device, options.dtype, options.spacing_m)
     say_doubts(model, request.options, on_warning)
     for index in range(options.count):
         one = dataclasses.replace(request.options, seed=options.seed + index)
@@ -76,7 +79,7 @@ def make_scenes(
                 f"scenes beyond {MAP_SIDE} pixels start from noise, not from the simulator's view "
                 "of the map, which is followed less"
             )
-        yield make_scene(job, tick)
+        yield make_scene(job, tick, keep)
 
 
 def _job(request: Request, model: LoadedModel, path: Path) -> SceneJob:
@@ -110,29 +113,18 @@ def _job(request: Request, model: LoadedModel, path: Path) -> SceneJob:
         negative=options.negative, settings=settings, seed=options.seed, looks=looks,
         stride=options.stride, record=record, guides=guides,
         adapters=Adapters(model, specs) if specs else None,
-        place=_plain_place(record["spacing_m"]), start=start,
+        place=Georeference.of_spacing(record["spacing_m"]), start=start,
         detail=0.0 if start is None else detail_share(strength),
     )  # fmt: skip
-
-
-def _plain_place(spacing_m: float | None) -> Any:
-    """No place, but a spacing."""
-    from .raster import Georeference
-
-    if spacing_m is None:
-        return Georeference()
-    return Georeference((spacing_m, 0.0, 0.0, 0.0, -spacing_m, 0.0))
 
 
 def _guides(
     model: LoadedModel, request: ControlRequest, width: int, height: int, path: Path
 ) -> Guides:
     """Controls of a call over the canvas; pictures are prepared whole, once, and kept on disk."""
-    own = model.radiometry.spacing_m
     numbers = dict(request.numbers)
-    usual = own is not None and abs(float(numbers.get("spacing_m", -1.0)) - own) < 1e-6
-    if usual and "spacing_m" not in model.number_names:
-        del numbers["spacing_m"]  # it needs no telling
+    if "spacing_m" in numbers and "spacing_m" not in model.number_names:
+        check_spacing(model, float(numbers.pop("spacing_m")))  # which needs no telling
     made: list[NDArray[np.float16]] = []
 
     def picture(index: int) -> Source:

@@ -112,7 +112,7 @@ class Guides:
         others = [
             f"the control in {one.folder} was trained over another version of {self.model.source}"
             for one in self._loaded.values()
-            if one.layout.base not in ("", self.model.fingerprint)
+            if one.layout.base not in ("", self.model.fingerprint, self.model.base_fingerprint)
         ]
         return others + self.model.number_doubts(self.numbers)
 

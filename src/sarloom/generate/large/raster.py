@@ -35,6 +35,13 @@ class Georeference:
     """Row, column (0, 0 the corner of the first pixel), longitude, latitude, where no transform
     does."""
 
+    @classmethod
+    def of_spacing(cls, spacing_m: float | None) -> Georeference:
+        """No place, but a spacing [m] where it is known."""
+        if spacing_m is None:
+            return cls()
+        return cls((spacing_m, 0.0, 0.0, 0.0, -spacing_m, 0.0))
+
 
 def create(path: Path, shape: tuple[int, int]) -> None:
     """Lay out a float32 raster of zeros.

@@ -6,6 +6,7 @@ memory besides the networks are the latents, a strip of rows, and the coarse gri
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,8 +78,13 @@ class SceneJob:
         return -(-self.shape[0] // cell), -(-self.shape[1] // cell)
 
 
-def make_scene(job: SceneJob, tick: Tick) -> list[Path]:
+def make_scene(job: SceneJob, tick: Tick, keep: bool = False) -> list[Path]:
     """Make a scene, or finish one that was stopped.
+
+    Parameters
+    ----------
+    keep
+        Whether a finished scene of the same record is kept instead of drawn again.
 
     Returns
     -------
@@ -94,17 +100,30 @@ def make_scene(job: SceneJob, tick: Tick) -> list[Path]:
     import torch
 
     check_solver(job.settings, job.model.parts.scheduler_config)
+    picture = job.path.with_name(job.path.stem + ".preview.png")
+    sidecar = job.path.with_suffix(".json")
+    files = [job.path, picture, sidecar]
+    if keep and all(path.is_file() for path in files) and _is_of(sidecar, job.record):
+        return files
     work = Work(job.path, job.record)
     with torch.inference_mode(), kept_memory():
         _draw(job, work, tick)
     record = _detect(job, work, tick)
     raster.finish(work.file(AMPLITUDE), job.path, job.place, record)
-    picture = job.path.with_name(job.path.stem + ".preview.png")
     raster.save_preview(job.path, picture, record["threshold"])
-    sidecar = job.path.with_suffix(".json")
     raster.save_sidecar(sidecar, record)
     work.remove()
-    return [job.path, picture, sidecar]
+    return files
+
+
+def _is_of(sidecar: Path, wanted: dict[str, Any]) -> bool:
+    """Whether a finished scene's record says what is wanted, beside what was measured of it."""
+    try:
+        found = json.loads(sidecar.read_text("utf-8"))
+    except (OSError, ValueError):
+        return False
+    plain = json.loads(json.dumps(wanted, default=str))
+    return isinstance(found, dict) and {**found, **plain} == found
 
 
 def _draw(job: SceneJob, work: Work, tick: Tick) -> None:

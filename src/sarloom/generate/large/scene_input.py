@@ -180,8 +180,10 @@ def _sigma_factor(scene: Scene) -> tuple[float, str, str]:
     return 1.0, "uncalibrated", "level unknown: the median was taken as -12 dB while drawing"
 
 
-def georeference(scene: Scene, part: Part, steps: tuple[float, float]) -> Georeference:
-    """Where the finer grid of a part lies.
+def georeference(
+    scene: Scene, part: Part, steps: tuple[float, float], spacing_m: float
+) -> Georeference:
+    """Where the finer grid of a part lies; of a scene without a place its spacing alone.
 
     Parameters
     ----------
@@ -196,7 +198,7 @@ def georeference(scene: Scene, part: Part, steps: tuple[float, float]) -> Georef
             (a * steps[1], b * steps[0], x, d * steps[1], e * steps[0], y), scene.crs
         )
     if scene.ground is None:
-        return Georeference()
+        return Georeference.of_spacing(spacing_m)
     rows = np.linspace(0, part.rows, POINT_STEPS)
     columns = np.linspace(0, part.columns, POINT_STEPS)
     r, c_ = (grid.ravel() for grid in np.meshgrid(rows, columns, indexing="ij"))

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from ... import __version__
 from ...errors import InputError
 from ...models.control_kinds import NUMBERS
+from ...models.spacings import TOLERANCE, load_at
 from ...options.spell import command_line
 from ..control.request import ControlModel, parse_control_model
+from ..record import model_record
 from ..sizes import LARGEST_SIDE
 from ..speckled import effective_looks
+from .cascade import cascade_spacings, drawn_spacing
 from .guides import Guides, GuideSpec
 from .level import Level
 from .like import read_likeness
@@ -32,18 +34,25 @@ if TYPE_CHECKING:
 
 LARGEST_OUTPUT = 4 * LARGEST_SIDE
 """Pixels on a side of a result."""
-SPACING_TOLERANCE = 0.02
-SPACINGS_M = (0.05, 50.0)
-"""Least and largest that ``--through`` takes, as ``--spacing-m``."""
 SPECKLE_FREE_LOOKS = 1e4
 """Looks of a scene without speckle."""
 SIMULATED_MEAN = 2
 """Side of the blocks over which the `simulated` control averages its speckle."""
+FROM_SATELLITE = ("satellite",)
+FROM_STAGE = ("simulated", "satellite")
+"""The stage before was seen in the same geometry, as a simulator's picture is: the `simulated`
+control keeps walls and shadows where they are, the `satellite` control moves them."""
 Ground = tuple[float, float] | None
 Say = Callable[[str], None]
 
 
-def translate_job(options: TranslateOptions, scene: Scene, ground: Ground, say: Say) -> SceneJob:
+def translate_job(
+    options: TranslateOptions,
+    scene: Scene,
+    ground: Ground,
+    say: Say,
+    kinds: Sequence[str] = FROM_SATELLITE,
+) -> SceneJob:
     """A satellite scene as a job for :func:`.run.make_scene`.
 
     Parameters
@@ -52,6 +61,8 @@ def translate_job(options: TranslateOptions, scene: Scene, ground: Ground, say: 
         Ground distance of rows and columns [m] that the scene's map says; None if it has none.
     say
         Called with each doubt.
+    kinds
+        Controls that the scene may lead through, the best first.
 
     Raises
     ------
@@ -62,10 +73,10 @@ def translate_job(options: TranslateOptions, scene: Scene, ground: Ground, say: 
     path = _output(options.out, options.name or f"{scene.path.stem}-{options.to}", options.seed)
     part = parse_part(options.window, scene.shape)
     down, across = spacings_of(scene, ground)
-    model = _model(options)
-    spacing = _drawn_spacing(model, options.spacing_m)
+    model = _model(options, options.spacing_m)
+    spacing = drawn_spacing(model, options.spacing_m)
     steps = spacing / down, spacing / across
-    if max(steps) > 1.0 + SPACING_TOLERANCE:
+    if max(steps) > 1.0 + TOLERANCE:
         raise InputError(
             f"{scene.path} has pixels of {down:.3g} m x {across:.3g} m, finer than the {spacing:g} "
             "m wanted: there is nothing to add; `sarloom refine` keeps the grid"
@@ -82,17 +93,31 @@ def translate_job(options: TranslateOptions, scene: Scene, ground: Ground, say: 
         numbers["spacing_m"] = spacing
     # the network is looked for before the scene is read, which may take long
     later = LazySource(lambda: DecibelSource(power))
-    guide = GuideSpec("satellite", later, options.weight)
-    guides = Guides(model, [guide], _networks(options.control_model), numbers)
+    guides = _guided(options, model, later, numbers, kinds)
     given = read_input(scene, part, ground, _input_file(path))
     power = PowerSource(given.power, *steps)
     least = model.cell * spacing if options.level_scale_m is None else options.level_scale_m
     level = _level(given, power, scene, least / math.sqrt(down * across), options.consistency)
     return _job(options, model, path, shape, given, guides, None, level,
-                georeference(scene, part, steps), "translate",
+                georeference(scene, part, steps, spacing), "translate",
                 {"to": options.to, "spacing_m": spacing, "incidence_deg": options.incidence_deg,
                  "level_scale_m": options.level_scale_m, "consistency": options.consistency},
                 say)  # fmt: skip
+
+
+def _guided(
+    options: TranslateOptions,
+    model: LoadedModel,
+    source: LazySource,
+    numbers: Mapping[str, float | str],
+    kinds: Sequence[str],
+) -> Guides:
+    """The scene as a control of the first kind that there is a network for."""
+    networks = _networks(options.control_model)
+    for kind in kinds[:-1]:
+        with suppress(InputError):
+            return Guides(model, [GuideSpec(kind, source, options.weight)], networks, numbers)
+    return Guides(model, [GuideSpec(kinds[-1], source, options.weight)], networks, numbers)
 
 
 def stages(options: TranslateOptions) -> list[TranslateOptions]:
@@ -109,21 +134,7 @@ def stages(options: TranslateOptions) -> list[TranslateOptions]:
     """
     if options.through is None:
         return [options]
-    try:
-        coarse = [float(word) for word in options.through.split(",")]
-    except ValueError:
-        raise InputError(
-            f"--through {options.through!r} is no list of spacings, as 1.6,0.8"
-        ) from None
-    low, high = SPACINGS_M
-    if not all(low <= one <= high for one in coarse):  # nor are they when they are no numbers
-        raise InputError(f"--through {options.through}: spacings lie from {low:g} to {high:g} m")
-    model = _model(options)
-    spacings = [_drawn_spacing(model, one) for one in coarse]
-    spacings.append(_drawn_spacing(model, options.spacing_m))
-    if any(after >= before for before, after in pairwise(spacings)):
-        listed = ", ".join(f"{one:g}" for one in spacings)
-        raise InputError(f"--through: spacings of {listed} m do not become finer")
+    spacings = cascade_spacings(options, options.through)
     name = options.name or f"{options.scene.stem}-{options.to}"
     found = []
     for number, spacing in enumerate(spacings):
@@ -160,9 +171,9 @@ def refine_job(options: RefineOptions, scene: Scene, ground: Ground, say: Say) -
     down, across = spacings_of(scene, ground)
     if max(scene.shape) > LARGEST_OUTPUT:
         raise InputError(f"{scene.path} is larger than {LARGEST_OUTPUT} pixels on a side: cut it")
-    model = _model(options)
+    model = _model(options, across)
     own = model.radiometry.spacing_m
-    if own is not None and max(abs(down / own - 1), abs(across / own - 1)) > SPACING_TOLERANCE:
+    if own is not None and max(abs(down / own - 1), abs(across / own - 1)) > TOLERANCE:
         raise InputError(
             f"{scene.path} has pixels of {down:.3g} m x {across:.3g} m, {model.source} draws "
             f"{own:g} m: simulate it with --spacing-m {own:g}"
@@ -176,7 +187,7 @@ def refine_job(options: RefineOptions, scene: Scene, ground: Ground, say: Say) -
     power = PowerSource(given.power, 1.0, 1.0)
     level = _level(given, power, scene, options.level_scale_m / math.sqrt(down * across))
     job = _job(options, model, path, scene.shape, given, guides, ModelPixels(power,
-                model.radiometry), level, georeference(scene, part, (1.0, 1.0)), "refine",
+                model.radiometry), level, georeference(scene, part, (1.0, 1.0), across), "refine",
                 {"strength": options.strength, "weight": options.weight,
                  "level_scale_m": options.level_scale_m, "spacing_m": across, "told": numbers,
                  **({} if like is None else {"like": like.record})}, say)  # fmt: skip
@@ -244,8 +255,7 @@ def _job(
         "input": given.record,
         **more,
         "guides": [] if guides is None else guides.record(),
-        "model": {"source": options.model, "name": model.name, "family": model.family.name,
-                  "hash": model.fingerprint},
+        "model": model_record(options.model, model),
         "device": model.device.type,
         "dtype": str(model.dtype).removeprefix("torch."),
         "threads": _threads(model),
@@ -288,29 +298,12 @@ def _input_file(path: Path) -> Path:
     return folder / "input.npy"
 
 
-def _model(options: TranslateOptions | RefineOptions) -> LoadedModel:
-    from ...models.load import load_model
-
-    return load_model(options.model, options.device, options.dtype)
+def _model(options: TranslateOptions | RefineOptions, spacing_m: float | None) -> LoadedModel:
+    return load_at(options.model, options.device, options.dtype, spacing_m)
 
 
 def _networks(texts: tuple[str, ...]) -> tuple[ControlModel, ...]:
     return tuple(parse_control_model(text) for text in texts)
-
-
-def _drawn_spacing(model: LoadedModel, asked: float | None) -> float:
-    own = model.radiometry.spacing_m
-    if own is None and asked is None:
-        raise InputError(f"{model.source} does not say its pixel spacing: give --spacing-m")
-    spacing = own if asked is None else asked
-    assert spacing is not None  # one of both is there
-    several = own is None or "spacing_m" in model.number_names
-    if not several and own is not None and abs(spacing / own - 1) > SPACING_TOLERANCE:
-        raise InputError(
-            f"{model.source} draws pixels of {own:g} m and no others, not of {spacing:g} m: train "
-            'one with numbers = ["spacing_m"] on tiles of several spacings'
-        )
-    return spacing
 
 
 def _tell(scene: Scene, say: Say) -> None:
