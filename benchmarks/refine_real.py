@@ -148,6 +148,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--strength", type=float, default=0.5)
     parser.add_argument("--weight", type=float, default=1.0)
+    parser.add_argument("--detail", type=float, default=RefineOptions.detail)
     parser.add_argument("--level-scale-m", type=float, default=RefineOptions.level_scale_m)
     parser.add_argument("--segmenter", type=Path, default=Path("runs/segmenter"))
     parser.add_argument("--control-model", default="", help="default: the shipped control")
@@ -160,7 +161,7 @@ def main() -> None:
     tables = {name: np.zeros((len(LABELS),) * 2, np.int64) for name in sets}
     given: dict[str, object] = {
         "steps": wanted.steps, "strength": wanted.strength, "weight": wanted.weight,
-        "level_scale_m": wanted.level_scale_m,
+        "level_scale_m": wanted.level_scale_m, "detail": wanted.detail,
         "control_model": (wanted.control_model,) if wanted.control_model else (),
     }  # fmt: skip
     for number in range(wanted.count):

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from sarloom.errors import InputError
+from sarloom.generate.large import like as like_module
 from sarloom.generate.large.level import Level, Sums, fit
 from sarloom.generate.large.like import (
     Likeness,
@@ -143,8 +144,9 @@ def test_tones_become_those_of_the_images() -> None:
     assert np.all(np.diff(made.ravel()[order]) >= -1e-6)
 
 
-def test_speckle_does_not_hide_what_is_still_missing() -> None:
-    """The image shall have the measured law, not the reflectivity under its speckle."""
+def test_speckle_does_not_hide_what_is_still_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The image shall have the law that is wanted, not the reflectivity under its speckle."""
+    monkeypatch.setattr(like_module, "FOLLOWED", 1.0)
     rng = np.random.default_rng(5)
     real = [contrasty(3.0, seed) for seed in range(5)]
     grain = [rng.exponential(1.0, real[0].shape).astype(np.float32) for _ in range(6)]
@@ -159,6 +161,17 @@ def test_speckle_does_not_hide_what_is_still_missing() -> None:
     assert away(tone(flat)) < 0.35 * away(flat)
     steps = np.diff(tone.wanted_db) / np.diff(tone.given_db)
     assert np.all(steps <= 3.0 + 1e-6)
+
+
+def test_a_scene_goes_most_of_the_way_to_the_law() -> None:
+    many = [contrasty(4.0, seed, side=512) for seed in range(5)]
+    like = Likeness(np.stack([quantiles(multilook(one, 4)) for one in many]), 1.0, {})
+    flat = contrasty(2.0, 99, side=512)  # of 1,024 fields, so quantiles are hardly steps
+    made = tone_map(like, lambda tone: [tone(flat)])(flat)
+    own, now = quantiles(multilook(flat, 4)), quantiles(multilook(made, 4))
+    way = like.quantiles_db[np.abs(like.quantiles_db - own).mean(1).argmin()] - own
+    share = (way @ (now - own)) / (way @ way)
+    assert share == pytest.approx(like_module.FOLLOWED, abs=0.05)
 
 
 def test_a_scene_follows_the_images_most_like_it() -> None:

@@ -46,9 +46,15 @@ class RefineOptions:
         minimum=0.1,
         maximum=1e6,
     )
+    detail: float = option(
+        0.5,
+        "share of the scene's own detail, its speckle filtered out, in what is drawn [decibels]",
+        minimum=0.0,
+        maximum=1.0,
+    )
     like: Path | None = option(
         None,
-        "folder of measured images: tones and the width of the speckle become theirs",
+        "folder of measured images: tones and the look of the speckle become theirs",
         metavar="DIR",
     )
     looks: int | None = option(

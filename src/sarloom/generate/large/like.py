@@ -10,6 +10,7 @@ statistics, and is carried over as such:
   wood. The map is monotone: what was brighter stays brighter, and nothing moves.
 * **width of the speckle**: the correlation of neighbours in even ground says how far the sensor
   samples finer than it resolves; the speckle laid on is drawn with that impulse response.
+* **speckle of dark ground**: as much of it is missing as in the images (:mod:`.dark`).
 
 Single pixels are never matched: their law is that of speckle, which is drawn exactly.
 """
@@ -29,6 +30,7 @@ from scipy import optimize
 from ...errors import InputError
 from ...sar.multilook import multilook
 from ...sar.psf import PointSpread
+from .dark import NONE, Blocks, Dark, blocks_of, dark_of
 
 FloatArray = NDArray[np.float32]
 FACTOR = 4
@@ -38,6 +40,8 @@ SHARES = np.array([0.2, 1, 2, 5, *range(10, 91, 5), 95, 98, 99, 99.8])
 MOST_IMAGES = 100
 NEAREST = 5
 """One in so many images is followed."""
+FOLLOWED = 0.8
+"""Share of the way to their law: what ground a scene consists of is its own."""
 MOST_OVERSAMPLING = 2.5
 FLOOR = 1e-6
 ROUNDS = 4
@@ -55,6 +59,10 @@ class Likeness:
     oversampling: float
     """Sampling rate over bandwidth, as of ``PointSpread``."""
     record: dict[str, Any]
+    dark: Dark = NONE
+    """What is missing of the speckle of dark ground, on the images' own scale."""
+    medians_db: NDArray[np.float64] | None = None
+    """Of every image's averaged power, on that scale [images]."""
 
     @property
     def psf(self) -> PointSpread:
@@ -64,10 +72,12 @@ class Likeness:
 
 @dataclass(frozen=True)
 class Tone:
-    """A monotone map of decibels."""
+    """A monotone map of decibels, and what goes with it."""
 
     given_db: NDArray[np.float64]
     wanted_db: NDArray[np.float64]
+    dark: Dark = NONE
+    """What dark ground of the scene misses of its speckle, by mapped power."""
 
     def decibels(self, given: NDArray[np.float64]) -> NDArray[np.float64]:
         """Mapped decibels."""
@@ -97,13 +107,17 @@ def read_likeness(folder: Path) -> Likeness:
     from ...evaluate.view import View
 
     images = ImageFolder(folder, PixelsSaid("amplitude", None, "--like"), MOST_IMAGES)
-    averaged, neighbours, hashes = [], [], []
+    averaged, neighbours, hashes, medians = [], [], [], []
+    parts: list[Blocks] = []
     for index in range(len(images)):
         image = images.image(index)
         if np.mean(image.power > (image.floor or 0.0)) < 0.5:
             continue  # its median is that of gaps
         power = np.where(np.isfinite(image.power), image.power, np.nanmedian(image.power))
-        averaged.append(quantiles(multilook(np.asarray(power, np.float32), FACTOR)))
+        mean = multilook(np.asarray(power, np.float32), FACTOR)
+        averaged.append(quantiles(mean))
+        medians.append(10 * np.log10(max(float(np.median(mean)), 1e-12)))
+        parts.append(blocks_of(image.power))
         hashes.append(images.key(index))
         lags = correlation(View(image, 1.0 / float(np.median(power[power > 0]))))
         if np.isfinite(lags[:2]).all():
@@ -111,11 +125,13 @@ def read_likeness(folder: Path) -> Likeness:
     if not neighbours:
         raise InputError(f"--like {folder}: no image has even ground to measure its speckle in")
     rho = float(np.median(neighbours))
-    over = oversampling_of(rho)
+    over = round(oversampling_of(rho), 3)
+    dark = dark_of(parts, PointSpread(oversampling=over))
     record = {"folder": str(folder), "images": len(averaged),
               "sha256": hashlib.sha256("".join(hashes).encode()).hexdigest(),
-              "correlation": round(rho, 4), "oversampling": round(over, 3)}  # fmt: skip
-    return Likeness(np.stack(averaged), round(over, 3), record)
+              "correlation": round(rho, 4), "oversampling": over,
+              "dark_speckle": dark.record}  # fmt: skip
+    return Likeness(np.stack(averaged), over, record, dark, np.array(medians))
 
 
 def quantiles(averaged: FloatArray) -> NDArray[np.float64]:
@@ -158,6 +174,7 @@ def tone_map(like: Likeness, powers: Powers) -> Tone:
     same = np.array([-120.0, 120.0])
     tone = Tone(same, same)
     wanted: NDArray[np.float64] | None = None
+    dark = NONE
     for _ in range(ROUNDS):
         averaged = np.concatenate([
             multilook(block, FACTOR).ravel() for block in powers(tone) if min(block.shape) >= FACTOR
@@ -168,11 +185,14 @@ def tone_map(like: Likeness, powers: Powers) -> Tone:
         if wanted is None:
             away = np.abs(like.quantiles_db + middle - own).mean(axis=1)
             nearest = np.argsort(away, kind="stable")[: -(-len(away) // NEAREST)]
-            wanted = like.quantiles_db[nearest].mean(axis=0) + middle
-            tone = Tone(own, _gentle(own, wanted))
+            found = like.quantiles_db[nearest].mean(axis=0) + middle
+            wanted = own + FOLLOWED * (found - own)
+            if like.medians_db is not None:
+                dark = like.dark.moved(middle - float(like.medians_db[nearest].mean()))
+            tone = Tone(own, _gentle(own, wanted), dark)
         else:
             better = Tone(own, wanted).decibels(tone.wanted_db)
-            tone = Tone(tone.given_db, _gentle(tone.given_db, better))
+            tone = Tone(tone.given_db, _gentle(tone.given_db, better), dark)
     return tone
 
 

@@ -16,14 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...memory import kept_memory
+from ...sar.psf import PointSpread
 from . import raster
+from .dark import NONE, Dark, thinned
 from .decode import decoded_rows, encode_canvas
 from .denoise import Canvas, Tick, check_solver, denoise
 from .level import Level, fit
 from .like import Likeness, Tone, tone_map
 from .raster import Georeference
-from .sources import Source
-from .speckle import speckled_power
+from .sources import PowerSource, Source
+from .speckle import ReadPower, speckled_power
 from .state import Work
 
 if TYPE_CHECKING:
@@ -38,6 +40,8 @@ FloatArray = NDArray[np.float32]
 DECODE_OVERLAP = 4
 """Cells that decoded windows share."""
 BLOCK_ROWS = 512
+LEAST_POWER = np.float32(1e-6)
+"""Sigma nought that counts as dark where decibels are averaged: -60 dB."""
 REFLECTIVITY, AMPLITUDE = "reflectivity.tif", "amplitude.tif"
 
 
@@ -64,6 +68,10 @@ class SceneJob:
     """Pixels of the model to start from."""
     detail: float = 0.0
     """Share of what the autoencoder loses of ``start`` that is laid over the scene."""
+    own: PowerSource | None = None
+    """Power of the scene it is made from, without speckle."""
+    own_share: float = 0.0
+    """Share of that power in what is drawn: a mean of decibels."""
     level: Level | None = None
     like: Likeness | None = None
     """Measured images whose tones and width of speckle the scene shall have."""
@@ -179,7 +187,8 @@ def _lost(
 def _detect(job: SceneJob, work: Work, tick: Tick) -> dict[str, Any]:
     """Amplitude of the scene into the work folder; returns the record."""
     height, width = job.shape
-    read = raster.Reader(work.file(REFLECTIVITY))
+    written = raster.Reader(work.file(REFLECTIVITY))
+    read = _with_own(job, written)
     factor: Source | None = None
     measured: dict[str, Any] = {}
 
@@ -199,7 +208,7 @@ def _detect(job: SceneJob, work: Work, tick: Tick) -> dict[str, Any]:
         values = read(rows, columns)
         return values if factor is None else values * factor.read(rows, columns)[0]
 
-    power, psf, whole = level, None, slice(0, width)
+    power, psf, dark, whole = level, None, NONE, slice(0, width)
     if job.like is not None:
         psf = job.like.psf
         looks = job.looks or 1
@@ -207,13 +216,15 @@ def _detect(job: SceneJob, work: Work, tick: Tick) -> dict[str, Any]:
         valid = None if job.level is None else job.level.valid
 
         def drawn(tone: Tone) -> Iterator[FloatArray]:
+            def toned(rows: slice, columns: slice) -> FloatArray:
+                return tone(level(rows, columns))
+
             for rows in passing("tones"):
-                values = speckled_power(
-                    lambda r, c: tone(level(r, c)), job.shape, rows, whole, looks, job.seed, psf
-                )
+                values = _speckled(job, toned, rows, looks, psf, tone.dark)
                 yield values if valid is None else np.where(valid[rows], values, np.float32(np.nan))
 
         final = tone_map(job.like, drawn)
+        dark = final.dark
 
         def power(rows: slice, columns: slice) -> FloatArray:
             return final(level(rows, columns))
@@ -224,7 +235,7 @@ def _detect(job: SceneJob, work: Work, tick: Tick) -> dict[str, Any]:
     count = 0
     for rows in _blocks(height):
         if job.looks:
-            values = speckled_power(power, job.shape, rows, whole, job.looks, job.seed, psf)
+            values = _speckled(job, power, rows, job.looks, psf, dark)
         else:
             values = power(rows, whole)
         amplitude = _masked(np.sqrt(values * np.float32(job.unit)), job.level, rows.start)
@@ -233,10 +244,40 @@ def _detect(job: SceneJob, work: Work, tick: Tick) -> dict[str, Any]:
         total, squares = total + float(seen.sum()), squares + float(np.square(seen).sum())
         count += seen.size
         tick(rows.stop, height, "speckle")
-    read.close()
+    written.close()
     mean = total / max(count, 1)
     spread = max(squares / max(count, 1) - mean**2, 0.0) ** 0.5
     return {**job.record, **measured, "threshold": mean + 3.0 * spread or 1.0}
+
+
+def _with_own(job: SceneJob, read: ReadPower) -> ReadPower:
+    """Reflectivity with its share of the power of the scene it is made from."""
+    own, share = job.own, np.float32(job.own_share)
+    if own is None or not share:
+        return read
+
+    def mixed(rows: slice, columns: slice) -> FloatArray:
+        given = np.maximum(own.read(rows, columns)[0], LEAST_POWER)
+        drawn = np.maximum(read(rows, columns), LEAST_POWER)
+        return np.asarray(drawn ** (1 - share) * given**share, np.float32)
+
+    return mixed
+
+
+def _speckled(
+    job: SceneJob,
+    power: ReadPower,
+    rows: slice,
+    looks: int,
+    psf: PointSpread | None,
+    dark: Dark,
+) -> FloatArray:
+    """Rows of the scene with their speckle."""
+
+    def draw(some: slice, columns: slice) -> FloatArray:
+        return speckled_power(power, job.shape, some, columns, looks, job.seed, psf)
+
+    return thinned(draw, power, job.shape, rows, slice(0, job.shape[1]), dark)
 
 
 def _masked(amplitude: FloatArray, level: Level | None, row: int) -> FloatArray:
