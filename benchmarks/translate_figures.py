@@ -127,7 +127,8 @@ def drawn(
     options = TranslateOptions(
         folder / f"{scene.kind}-{scene.seed}-satellite.tif", consistency=consistency,
         seed=scene.seed, steps=wanted.steps, guidance=wanted.guidance, weight=wanted.weight,
-        out=out, control_model=(wanted.control_model,) if wanted.control_model else (),
+        out=out, through=wanted.through, model=wanted.model,
+        control_model=(wanted.control_model,) if wanted.control_model else (),
         **({"prompt": prompt} if wanted.words else {}),
     )  # fmt: skip
     shutil.rmtree(out, ignore_errors=True)
@@ -147,6 +148,8 @@ def main() -> None:
     parser.add_argument("--words", action="store_true", help="say what is in the scene")
     parser.add_argument("--consistency", nargs="+", default=["level", "speckle", "exact"])
     parser.add_argument("--control-model", default="", help="default: the shipped control")
+    parser.add_argument("--through", help="spacings drawn on the way, as of the command")
+    parser.add_argument("--model", default="embedded")
     parser.add_argument("--sheet", type=Path)
     parser.add_argument("--out", type=Path, default=Path("out/translate-figures"))
     wanted = parser.parse_args()

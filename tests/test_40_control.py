@@ -425,7 +425,7 @@ def test_what_no_network_reads_is_refused(
         amplitudes(options(base, control=(f"satellite={picture}",), control_model=(str(folder),)))
     with pytest.raises(InputError, match="no control for sketch"):
         amplitudes(options(base, control=(f"sketch={picture}",)))
-    with pytest.raises(InputError, match=r"it draws 0\.35 m"):
+    with pytest.raises(InputError, match=r"draws pixels of 0\.35 m and no others"):
         amplitudes(options(base, spacing_m=1.0))
     with pytest.raises(InputError, match=r"--polarization: .* cannot be told"):
         amplitudes(options(base, polarization="HV", control_model=(str(folder),)))

@@ -11,6 +11,7 @@ import pytest
 import rasterio
 import torch
 from safetensors.torch import save_file
+from scipy import ndimage
 
 from sarloom.archive.registry import open_scenes
 from sarloom.errors import InputError, ModelError
@@ -39,6 +40,7 @@ def model(tiny_models: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
         "lora_unet_conv_in.lora_down.weight": torch.randn(2, *weight.shape[1:]),
     }
     save_file(factors, folder / "spacings" / "1.4m.safetensors")
+    shutil.copy(folder / "spacings" / "1.4m.safetensors", folder / "spacings" / "5.6m.safetensors")
     layout = ControlLayout(("satellite", "simulated"), shared=True)
     random_control(folder, folder / "control", layout)
     return folder
@@ -55,7 +57,7 @@ def amplitude(path: Path) -> np.ndarray:
 
 
 def test_an_adapter_turns_a_model_into_one_of_another_spacing(model: Path) -> None:
-    assert list(adapters_of(str(model))) == [1.4]
+    assert list(adapters_of(str(model))) == [5.6, 1.4]
     own, other = load_model(model), load_at(str(model), "auto", "auto", 1.4)
     assert load_at(str(model), "auto", "auto", 0.35).fingerprint == own.fingerprint
     assert own.radiometry.spacing_m == 0.35
@@ -88,11 +90,11 @@ def test_a_scene_from_words_is_drawn_coarse_to_fine(model: Path, tmp_path: Path)
         assert scene.row_spacing_m == scene.column_spacing_m == spacing
         assert scene.calibration == "sigma_nought"
         assert scene.synthetic
-    # the finer stage adds what lies within the pixels of the coarser one, and keeps these
+    # the finer stage draws its own detail and keeps the level: beyond a few coarse pixels
     looked = multilook((pictures[1] ** 2).astype(np.float32), 4)
-    pair = [np.log(np.maximum(one, 1e-6)).ravel() for one in (looked, pictures[0] ** 2)]
-    assert np.corrcoef(*pair)[0, 1] > 0.8
-    assert looked.mean() == pytest.approx((pictures[0] ** 2).mean(), rel=0.02)
+    smooth = [ndimage.gaussian_filter(one, 6.0) for one in (looked, pictures[0] ** 2)]
+    assert np.corrcoef(*[np.log(one).ravel() for one in smooth])[0, 1] > 0.9
+    assert looked.mean() == pytest.approx((pictures[0] ** 2).mean(), rel=0.05)
     # the first stage is the model of 1.4 m alone, which may be asked for by itself
     alone = generate(
         asked(model, tmp_path / "alone", through=None, spacing_m=1.4, size="32", format="tif")
@@ -113,24 +115,24 @@ def test_the_record_makes_the_whole_cascade_again(model: Path, tmp_path: Path) -
 
 
 def test_stages_that_are_finished_are_not_drawn_again(model: Path, tmp_path: Path) -> None:
-    files = generate(asked(model, tmp_path))
-    coarse = tmp_path / "river-crossing-farmland-1.4m-0.tif"
-    before, whole = coarse.stat().st_mtime_ns, files[0].read_bytes()
+    files = generate(asked(model, tmp_path, through="5.6,1.4", size="256"))
+    middle = tmp_path / "river-crossing-farmland-1.4m-0.tif"
+    before, whole = middle.stat().st_mtime_ns, files[0].read_bytes()
     files[0].unlink()
-    generate(asked(model, tmp_path))
-    assert coarse.stat().st_mtime_ns == before
+    generate(asked(model, tmp_path, through="5.6,1.4", size="256"))
+    assert middle.stat().st_mtime_ns == before
     assert files[0].read_bytes() == whole
     # of other settings nothing is kept
-    generate(asked(model, tmp_path, steps=3))
-    assert coarse.stat().st_mtime_ns != before
+    generate(asked(model, tmp_path, through="5.6,1.4", size="256", steps=3))
+    assert middle.stat().st_mtime_ns != before
 
 
 def test_what_cannot_be_drawn_is_said_before_anything_is(model: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"multiples of \d+ pixels of 0\.35 m"):
         generate(asked(model, tmp_path, size="100"))
-    with pytest.raises(InputError, match=r"draws pixels of 0\.35, 1\.4 m and no others"):
+    with pytest.raises(InputError, match=r"draws pixels of 0\.35, 5\.6, 1\.4 m and no others"):
         generate(asked(model, tmp_path, through="1.4,0.7"))
-    with pytest.raises(InputError, match=r"draws pixels of 0\.35, 1\.4 m and no others"):
+    with pytest.raises(InputError, match=r"draws pixels of 0\.35, 5\.6, 1\.4 m and no others"):
         generate(asked(model, tmp_path, through=None, spacing_m=0.7))
     assert not list(tmp_path.glob("*.tif"))
 

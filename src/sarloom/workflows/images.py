@@ -52,8 +52,10 @@ def generate(options: GenerateOptions) -> list[Path]:
 
 def _cascade(options: GenerateOptions) -> list[Path]:
     """Scenes drawn through several spacings; the names of all files are printed."""
-    from ..generate.large.cascade import cascade_spacings, coarsest_of, finer_of
-    from ..generate.large.from_options import make_scenes
+    from ..generate.large.cascade import FROM_DRAWN, cascade_spacings, coarsest_of, finer_of
+    from ..generate.large.from_options import is_large, make_scenes
+    from ..generate.run import run
+    from ..generate.sizes import parse_size
     from ..options.spell import command_line
     from .translate import draw_finer
 
@@ -63,14 +65,19 @@ def _cascade(options: GenerateOptions) -> list[Path]:
     for seed in range(options.seed, options.seed + options.count):
         coarse = coarsest_of(options, spacings, seed)
         with console.progress("generate") as tick:
-            (files,) = make_scenes(coarse, tick, console.warn, keep=True)
+            if is_large(parse_size(str(coarse.size))):
+                (files,) = make_scenes(coarse, tick, console.warn, keep=True)
+            else:  # as the call that asks for it alone; a few seconds, so it is drawn again
+                (drawn,) = run(coarse, on_step=image_steps(tick), on_warning=console.warn)
+                files = sorted(drawn.files, key=lambda path: path.suffix != ".tif")
         for path in files:
             console.say(str(path))
         one = dataclasses.replace(options, seed=seed, count=1)
         command = command_line("generate", one, always=("seed", "steps"))
-        calibration = str(json.loads(files[-1].read_text("utf-8"))["calibration"])
+        record = files[0].with_suffix(".json").read_text("utf-8")
+        calibration = str(json.loads(record)["calibration"])
         finer = finer_of(options, spacings, seed, files[0])
-        made += draw_finer(finer, files, calibration, command, "generate")
+        made += draw_finer(finer, files, calibration, command, "generate", FROM_DRAWN)
     return made
 
 

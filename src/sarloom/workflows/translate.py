@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def translate(options: TranslateOptions) -> list[Path]:
     """Draw a satellite scene as an airborne radar would see it; print the names of the files."""
-    from ..generate.large.translate import command_of, stages, translate_job
+    from ..generate.large.translate import FROM_STAGE, command_of, stages, translate_job
 
     first, *finer = stages(options)
     scene = _open(options.scene, options.channel)
@@ -31,7 +31,8 @@ def translate(options: TranslateOptions) -> list[Path]:
     with _threads(options.threads):
         job = translate_job(first, scene, _ground(scene), console.warn)
         files = _make(job, "translate", keep=bool(finer))
-        return draw_finer(finer, files, str(job.record["calibration"]), command, "translate")
+        calibration = str(job.record["calibration"])
+        return draw_finer(finer, files, calibration, command, "translate", FROM_STAGE)
 
 
 def draw_finer(
@@ -40,6 +41,7 @@ def draw_finer(
     calibration: str,
     command: str,
     label: str,
+    kinds: Sequence[str],
 ) -> list[Path]:
     """Draw the finer stages of a cascade, each from the one before; print the names of the files.
 
@@ -51,13 +53,15 @@ def draw_finer(
         Of that one's power.
     command
         The call that makes all of them: what a stage's scene is taken for is known in it only.
+    kinds
+        Controls that the stage before may lead through, the best first.
     """
-    from ..generate.large.translate import FROM_STAGE, translate_job, without_speckle
+    from ..generate.large.translate import translate_job, without_speckle
 
     for stage in finer:
         stage = dataclasses.replace(stage, scene=files[0])
         scene = without_speckle(_open(files[0], None), calibration)
-        job = translate_job(stage, scene, _ground(scene), console.warn, FROM_STAGE)
+        job = translate_job(stage, scene, _ground(scene), console.warn, kinds)
         job.record["command"] = command
         calibration = str(job.record["calibration"])
         files = _make(job, label, keep=True)

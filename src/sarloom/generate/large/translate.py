@@ -22,6 +22,7 @@ from .cascade import cascade_spacings, drawn_spacing
 from .guides import Guides, GuideSpec
 from .level import Level
 from .like import read_likeness
+from .own import without_grain
 from .run import SceneJob
 from .scene_input import RadarInput, georeference, parse_part, read_input, spacings_of
 from .sources import DecibelSource, LazySource, ModelPixels, PowerSource
@@ -186,12 +187,13 @@ def refine_job(options: RefineOptions, scene: Scene, ground: Ground, say: Say) -
     given = read_input(scene, part, ground, _input_file(path))
     power = PowerSource(given.power, 1.0, 1.0)
     level = _level(given, power, scene, options.level_scale_m / math.sqrt(down * across))
+    shown = without_grain(given.power, level.looks, path) if options.detail > 0 else None
     job = _job(options, model, path, scene.shape, given, guides, ModelPixels(power,
                 model.radiometry), level, georeference(scene, part, (1.0, 1.0), across), "refine",
-                {"strength": options.strength, "weight": options.weight,
+                {"strength": options.strength, "weight": options.weight, "detail": options.detail,
                  "level_scale_m": options.level_scale_m, "spacing_m": across, "told": numbers,
                  **({} if like is None else {"like": like.record})}, say)  # fmt: skip
-    return dataclasses.replace(job, like=like)
+    return dataclasses.replace(job, like=like, own=shown, own_share=options.detail)
 
 
 def _stated(scene: Scene, spacing_m: float, model: LoadedModel) -> dict[str, float | str]:
