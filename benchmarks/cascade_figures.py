@@ -7,8 +7,9 @@ Scenes of 2048 pixels (717 m) of several kinds are drawn by `sarloom generate` a
 
 * layout: power of decibels at wavelengths from 180 m (a window of 512 pixels) to 717 m, as decibels
   over that of simulated scenes of the kind, mean over kinds of the absolute difference, and each;
-* water: of scenes with a river, the share of all water that lies in its largest connected piece,
-  and the number of pieces of more than 400 m2; water is what lies below -18 dB over 5.6 m;
+* dark: of scenes with a river, how often a row or column that meets water or a wide shadow meets
+  one, in stretches of more than 22 m below -20 dB over 5.6 m; a river's arms in every window are
+  met several times;
 * kept: correlation of decibels between the result, averaged to the coarser grid, and the stage;
 * seconds of the processor per scene.
 """
@@ -26,7 +27,7 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 from PIL import Image
-from scipy import fft, ndimage
+from scipy import fft
 
 from sarloom.models.radiometry import Radiometry
 from sarloom.options.generate import GenerateOptions
@@ -47,7 +48,7 @@ SIDE, SPACING_M = 2048, 0.35
 COARSE = 16
 """Pixels that are averaged before layout is looked at: 5.6 m."""
 LONGEST_M, SHORTEST_M = 717.0, 180.0
-WATER_DB, LEAST_M2 = -18.0, 400.0
+DARK_DB, LEAST = -20.0, 4
 
 
 def read(path: Path) -> Power:
@@ -69,12 +70,15 @@ def layout_power(power: Power) -> float:
     return float(spectrum[(radius >= 0.9 / LONGEST_M) & (radius <= 1 / SHORTEST_M)].mean())
 
 
-def water(power: Power) -> tuple[float, int]:
-    """Share of water in its largest piece, and number of pieces."""
-    pieces, _ = ndimage.label(decibels(power, COARSE) < WATER_DB)
-    sizes = np.bincount(pieces.ravel())[1:] * (COARSE * SPACING_M) ** 2
-    sizes = sizes[sizes > LEAST_M2]
-    return (float(sizes.max() / sizes.sum()), len(sizes)) if len(sizes) else (0.0, 0)
+def dark_stretches(power: Power) -> float:
+    """Stretches of water or shadow along the lines that meet any, mean over rows and columns."""
+    dark = decibels(power, COARSE) < DARK_DB
+    found = []
+    for line in (*dark, *dark.T):
+        ends = np.flatnonzero(np.diff(np.concatenate([[0], line, [0]])))
+        stretches = int((ends[1::2] - ends[::2] > LEAST).sum())
+        found += [stretches] if stretches else []
+    return float(np.mean(found)) if found else 0.0
 
 
 def drawn(
@@ -111,7 +115,7 @@ def main() -> None:
     given = parser.parse_args()
     ways = ("at once", f"through {given.through} m", "simulated")
     layout: dict[tuple[str, str], list[float]] = defaultdict(list)
-    rivers: dict[str, list[tuple[float, int]]] = defaultdict(list)
+    rivers: dict[tuple[str, str], list[float]] = defaultdict(list)
     seconds: dict[str, list[float]] = defaultdict(list)
     kept, rows = [], []
     for kind in given.kinds:
@@ -131,7 +135,7 @@ def main() -> None:
             for way, power in zip(ways, pictures, strict=True):
                 layout[way, kind].append(layout_power(power))
                 if "river" in kind:
-                    rivers[way].append(water(power))
+                    rivers[way, kind].append(dark_stretches(power))
             rows.append(np.hstack([small(one) for one in pictures]))
             print(f"{kind} {seed}: drawn", flush=True)
     for way in ways[:2]:
@@ -143,9 +147,10 @@ def main() -> None:
         mean = np.mean([abs(value) for value in off.values()])
         print(f"{way}: layout off by {mean:.1f} dB ({each}); {np.mean(seconds[way]):.0f} s a scene")
     for way in ways:
-        if rivers[way]:
-            share, pieces = np.mean(rivers[way], axis=0)
-            print(f"{way}: {share:.2f} of water in its largest piece, {pieces:.1f} pieces")
+        each = (
+            f"{kind} {np.mean(rivers[way, kind]):.2f}" for kind in given.kinds if "river" in kind
+        )
+        print(f"{way}: dark stretches a line {', '.join(each)}")
     print(f"kept of the stage: correlation {np.mean(kept):.3f}")
     if given.sheet:
         given.sheet.parent.mkdir(parents=True, exist_ok=True)
