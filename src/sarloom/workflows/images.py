@@ -23,6 +23,7 @@ def generate(options: GenerateOptions) -> list[Path]:
     from ..generate.large.from_options import is_large, make_scenes
     from ..generate.run import preview, run
     from ..generate.sizes import parse_size
+    from .translate import threads_used
 
     files: list[Path] = []
     if options.preview_control:
@@ -31,9 +32,10 @@ def generate(options: GenerateOptions) -> list[Path]:
             console.say(str(path))
         return files
     if options.through is not None:
-        return _cascade(options)
+        with threads_used(options.threads):
+            return _cascade(options)
     if options.size is not None and is_large(parse_size(options.size)):
-        with console.progress("generate") as tick:
+        with threads_used(options.threads), console.progress("generate") as tick:
             for scene in make_scenes(options, tick, console.warn):
                 files += scene
                 for path in scene:

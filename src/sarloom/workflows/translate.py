@@ -28,7 +28,7 @@ def translate(options: TranslateOptions) -> list[Path]:
     first, *finer = stages(options)
     scene = _open(options.scene, options.channel)
     command = command_of("translate", options)
-    with _threads(options.threads):
+    with threads_used(options.threads):
         job = translate_job(first, scene, _ground(scene), console.warn)
         files = _make(job, "translate", keep=bool(finer))
         calibration = str(job.record["calibration"])
@@ -73,7 +73,7 @@ def refine(options: RefineOptions) -> list[Path]:
     from ..generate.large.translate import refine_job
 
     scene = _open(options.scene, None)
-    with _threads(options.threads):
+    with threads_used(options.threads):
         return _make(refine_job(options, scene, _ground(scene), console.warn), "refine")
 
 
@@ -137,14 +137,14 @@ def _in_metres(crs: str) -> bool:
 
 
 @contextmanager
-def _threads(count: int) -> Iterator[None]:
+def threads_used(count: int) -> Iterator[None]:
     """So many threads of the processor, 0 for all, and as before afterwards."""
     import torch
 
-    before = torch.get_num_threads()
+    before = torch.get_numthreads_used()
     if count:
-        torch.set_num_threads(count)
+        torch.set_numthreads_used(count)
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        torch.set_numthreads_used(before)

@@ -100,12 +100,14 @@ def fit(level: Level, blocks: Blocks) -> tuple[PowerSource, dict[str, Any]]:
     Parameters
     ----------
     blocks
-        Called for every pass over the scene: one for ``level``, six for the others.
+        Called for every pass over the scene: two for ``level``, six for the others.
     """
     factor, figures = gain(_summed(level, blocks, None))
-    if level.consistency == "level":
-        return factor, figures
     target = np.asarray(level.target.power, np.float32)
+    if level.consistency == "level":
+        factor, sums, inside = _scaled(level, factor, _summed(level, blocks, factor))
+        after = _ratio_db(sums[inside].sum(), float(target[inside].sum(dtype=np.float64)))
+        return factor, figures | {"difference_after_db": after}
     wanted = target if level.consistency == "exact" else lee_filter(target, level.looks)
     measured = np.ones(target.shape, bool) if level.valid is None else level.valid
     limit = 10 ** (LARGEST_FIT_DB / 10)
@@ -115,13 +117,8 @@ def fit(level: Level, blocks: Blocks) -> tuple[PowerSource, dict[str, Any]]:
         missing = np.where(measured & (drawn > 0), wanted / np.maximum(drawn, 1e-30), 1.0)
         power = np.clip(factor.power * missing, middle / limit, middle * limit)
         factor = PowerSource(np.asarray(power, np.float32), factor.row_step, factor.column_step)
-    sums = _summed(level, blocks, factor)
-    inside = measured & (sums.count > 0)
-    share = target[inside].sum(dtype=np.float64) / max(sums.mean[inside].sum(), 1e-30)
-    factor = PowerSource(
-        np.asarray(factor.power * share, np.float32), factor.row_step, factor.column_step
-    )
-    drawn = sums.mean[inside] * share
+    factor, means, inside = _scaled(level, factor, _summed(level, blocks, factor))
+    drawn = means[inside]
     left = 10 * np.log10(np.maximum(drawn, 1e-30) / np.maximum(wanted[inside], 1e-30))
     gains = 10 * np.log10(np.maximum(factor.power[inside], 1e-30) / middle)
     return factor, figures | {
@@ -132,6 +129,25 @@ def fit(level: Level, blocks: Blocks) -> tuple[PowerSource, dict[str, Any]]:
         "gain_at_limit": round(float(np.mean(np.abs(gains) > LARGEST_FIT_DB - 0.1)), 5),
         "left_over_db": round(float(np.sqrt(np.mean(left**2))), 3),
     }
+
+
+def _scaled(
+    level: Level, factor: PowerSource, sums: Sums
+) -> tuple[PowerSource, NDArray[np.float64], NDArray[np.bool_]]:
+    """The factor that gives a scene its target's mean: factors are interpolated between the
+    target's pixels, which moves it by some per cent.
+
+    Returns
+    -------
+    The factor, the scene's mean power per pixel of the target under it, and which of them count.
+    """
+    target = np.asarray(level.target.power, np.float64)
+    inside = sums.count > 0
+    if level.valid is not None:
+        inside &= level.valid
+    share = target[inside].sum() / max(sums.mean[inside].sum(), 1e-30)
+    power = np.asarray(factor.power * share, np.float32)
+    return PowerSource(power, factor.row_step, factor.column_step), sums.mean * share, inside
 
 
 def _summed(level: Level, blocks: Blocks, factor: PowerSource | None) -> Sums:
@@ -163,7 +179,7 @@ def gain(sums: Sums) -> tuple[PowerSource, dict[str, Any]]:
     local = smooth_target / np.maximum(smooth_drawn * overall, 1e-30)
     limit = 10 ** (LARGEST_DB / 10)
     local = np.where(weight, np.clip(local, 1 / limit, limit), 1.0)
-    # clipping and smoothing move the mean a little; it is what must hold
+    # clipping and smoothing move the mean a little
     local *= overall * target.sum() / max((drawn * local * overall).sum(), 1e-30)
     applied = np.asarray(local, np.float32)
     figures = _figures(target, drawn, local, weight) | {"scale_cells": scale}
