@@ -141,10 +141,10 @@ def threads_used(count: int) -> Iterator[None]:
     """So many threads of the processor, 0 for all, and as before afterwards."""
     import torch
 
-    before = torch.get_numthreads_used()
+    before = torch.get_num_threads()
     if count:
-        torch.set_numthreads_used(count)
+        torch.set_num_threads(count)
     try:
         yield
     finally:
-        torch.set_numthreads_used(before)
+        torch.set_num_threads(before)
