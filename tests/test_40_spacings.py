@@ -144,6 +144,11 @@ def test_what_cannot_be_drawn_is_said_before_anything_is(model: Path, tmp_path: 
         generate(asked(model, tmp_path, through="1.4,0.7"))
     with pytest.raises(InputError, match=r"draws pixels of 0\.35, 5\.6, 1\.4 m and no others"):
         generate(asked(model, tmp_path, through=None, spacing_m=0.7))
+    with pytest.raises(InputError, match="--complex"):
+        generate(asked(model, tmp_path, complex=True))
+    with pytest.raises(InputError, match="an adapter is of one spacing"):
+        adapter = str(model / "spacings" / "1.4m.safetensors")
+        generate(asked(model, tmp_path, adapter=(adapter,)))
     assert not list(tmp_path.glob("*.tif"))
 
 

@@ -82,10 +82,18 @@ def coarsest_of(options: GenerateOptions, spacings: list[float], seed: int) -> G
     Raises
     ------
     InputError
-        If the scene is no whole number of latent cells at the coarsest spacing.
+        If the scene is no whole number of latent cells at the coarsest spacing, or for what only
+        scenes of one spacing have.
     """
     from ...models.load import load_model
 
+    if options.complex:
+        raise InputError("--complex: scenes drawn --through other spacings have no complex image")
+    if options.adapter:
+        raise InputError(
+            "--adapter: an adapter is of one spacing, --through draws several: put one for each "
+            "of them into the model's folder, as spacings/1.4m.safetensors"
+        )
     model = load_model(options.model, options.device, options.dtype)
     times = spacings[0] / spacings[-1]
     if options.size is None:
